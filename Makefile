@@ -1,0 +1,41 @@
+# Sluice: `make run` starts the proxy, `make test` runs the tests; both set up what they need, once.
+#
+#   make run ARGS="--mode enforce --listen 127.0.0.1:9080"
+#   make setup    the full environment (proxy, fine-tuning, tests) without starting anything
+#   make check    ruff, mypy, import rules
+#   make bench    requests per second and latency against stock mitmdump (ARGS as for `sluice bench`)
+#   make lock     resolve requirements/*.txt anew
+
+.DEFAULT_GOAL := help
+.PHONY: help run setup test check bench dashboards lock
+SHELL := /bin/sh
+ARGS ?=
+export PYTHON
+
+help:
+	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
+
+run:
+	@scripts/setup run
+	@exec .venv/bin/sluice run $(ARGS)
+
+setup:
+	@scripts/setup test
+
+test: setup
+	.venv/bin/pytest $(ARGS)
+
+check: setup
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-cache --no-logo
+
+bench: setup
+	@exec .venv/bin/sluice bench $(ARGS)
+
+dashboards: setup
+	.venv/bin/python deploy/grafana/generate.py
+
+lock:
+	@scripts/lock

@@ -1,0 +1,103 @@
+"""`sluice model`: which releases there are, what is in them, and which one is served."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from classifier.registry import Registry, Release
+
+group = typer.Typer(name="model", help="List, inspect, verify, promote and roll back model releases.")
+
+State = Annotated[Path, typer.Option("--state", help="State directory.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Channel = Annotated[str, typer.Option("--channel", help="Which channel: stable, canary or shadow.")]
+Name = Annotated[str, typer.Argument(metavar="RELEASE", help="A release id; `sluice model ls` lists them.")]
+
+STATE = Path("state")
+
+
+def register(app: typer.Typer) -> None:
+    """Add `sluice model` to the root."""
+    app.add_typer(group)
+
+
+@group.command("ls")
+def ls(state: State = STATE, as_json: Json = False) -> None:
+    """List the releases, oldest first, and the channels that follow them."""
+    releases = _registry(state).list()
+    if as_json:
+        import msgspec
+
+        print(json.dumps([msgspec.to_builtins(release) for release in releases]))
+    elif releases:
+        _table(releases)
+    else:
+        print("no releases; `sluice train` makes the first")
+
+
+@group.command("show")
+def show(release: Name, state: State = STATE, as_json: Json = False) -> None:
+    """Show a release's lineage, metrics and operating points."""
+    shown = _registry(state).show(release)
+    print(json.dumps(shown) if as_json else "\n".join(_lines(shown)))
+
+
+@group.command("verify")
+def verify(release: Name, state: State = STATE, as_json: Json = False) -> None:
+    """Check a release's signature and files, and prove that its model can serve."""
+    model = _registry(state).load(release, "cpu")
+    _done({"release": model.release, "verified": True}, f"{release}: signature, files and model are fine", as_json)
+
+
+@group.command("promote")
+def promote(release: Name, channel: Channel = "stable", state: State = STATE, as_json: Json = False) -> None:
+    """Serve a release: a running proxy swaps to it by itself."""
+    registry = _registry(state)
+    registry.load(release, "cpu")  # what could not serve is better refused here than by every proxy
+    registry.promote(release, channel)
+    _done({"release": release, "channel": channel}, f"{channel} now follows {release}", as_json)
+
+
+@group.command("rollback")
+def rollback(channel: Channel = "stable", state: State = STATE, as_json: Json = False) -> None:
+    """Serve again what was served before the last promotion."""
+    release = _registry(state).rollback(channel)
+    _done({"release": release, "channel": channel}, f"{channel} now follows {release} again", as_json)
+
+
+def _registry(state: Path) -> "Registry":
+    from classifier.registry import Registry
+
+    return Registry(state)
+
+
+def _done(result: dict[str, Any], text: str, as_json: bool) -> None:
+    print(json.dumps(result) if as_json else text)
+
+
+def _table(releases: "Sequence[Release]") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("release", "created", "parent", "channels", "")
+    for release in releases:
+        note = release.problem or ("shipped" if release.shipped else "")
+        table.add_row(release.release, release.created, release.parent, ", ".join(release.channels), note)
+    Console().print(table)
+
+
+def _lines(shown: dict[str, Any]) -> list[str]:
+    """The fields that fit on a line each, then the threat thresholds."""
+    plain = [f"{name}: {value}" for name, value in shown.items() if isinstance(value, str | float | int) and value]
+    listed = [f"{name}: {', '.join(shown[name])}" for name in ("channels", "labels", "files") if shown[name]]
+    metrics = [f"metrics: {json.dumps(shown['metrics'])}"] if shown["metrics"] else []
+    points = [
+        f"{key} threat at {rate}: {point['threshold']:.4f} (false-positive rate at most {point['upper_bound']:.2g})"
+        for key, labels in sorted(shown["operating_points"].items())
+        for rate, point in labels.get("threat", {}).items()
+    ]
+    return plain + listed + metrics + points

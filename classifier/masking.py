@@ -1,0 +1,139 @@
+"""No secret reaches the model or the disk: `mask(record)` is the first step of the features.
+
+What is a secret, and what stays:
+- values of credential fields, by name, in queries, forms, JSON, XML, multipart parts and headers (`fields`);
+- credentials headers and every cookie value; cookie names and attributes stay;
+- cards, keys, tokens, userinfo, local parts of addresses and random runs, wherever they stand (`tokens`);
+- compressed bodies, beyond their magic number, because nobody can look inside.
+Inside a secret, letters and digits become symbols; punctuation, escapes and public words stay (`symbols`), so that
+an attack in a password still reads as one. Host names, methods, sizes and fingerprints are never touched.
+
+`mask` is pure, keeps the length of every text, and is idempotent: mask(mask(r)) == mask(r).
+"""
+
+import re
+from functools import lru_cache
+from typing import Any, Final, Literal
+
+import msgspec
+
+from classifier.fields import is_secret, mask_fields, mask_form
+from classifier.records import FlowRecord, Headers
+from classifier.symbols import ESCAPE, blank, blank_basic, settle, through
+from classifier.tokens import mask_tokens
+
+_ATTRIBUTES: Final = frozenset(
+    {"path", "domain", "max-age", "expires", "httponly", "secure", "samesite", "priority", "partitioned", "version"}
+)
+_KEPT: Final = frozenset({"host", ":authority", "content-length", "content-type", "date", "connection", "server"})
+_COMPRESSED: Final = (
+    *(b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18"),  # gzip, zip, zstd, lz4
+    *(b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"Rar!"),
+)
+_FORM: Final = re.compile(r"[\w.$%+\[\]-]{1,128}+=")
+_MAGIC: Final = 16
+_CACHED: Final = 512
+"""Header values up to this many characters are looked up before they are masked: most repeat."""
+
+
+def mask(record: FlowRecord) -> FlowRecord:
+    """The record without its secrets; the same object where it holds none."""
+    changed: dict[str, Any] = {}
+    if record.path and (path := mask_path(record.path)) != record.path:
+        changed["path"] = path
+    for name in ("request_headers", "response_headers"):
+        headers: Headers = getattr(record, name)
+        if headers and (masked := tuple([(key, mask_header(key, value)) for key, value in headers])) != headers:
+            changed[name] = masked
+    for name in ("request_body", "response_body", "message"):
+        body: bytes = getattr(record, name)
+        if body and (masked_body := mask_body(body)) != body:
+            changed[name] = masked_body
+    return msgspec.structs.replace(record, **changed) if changed else record
+
+
+def mask_text(value: str, *, secret: bool = False) -> str:
+    """Mask one free text; with `secret`, all of it is a secret."""
+    return settle(blank if secret else _free, value)
+
+
+def mask_path(path: str) -> str:
+    """Mask a request target: path, `?` and query."""
+    return settle(_path, path)
+
+
+def mask_header(name: str, value: str) -> str:
+    """Mask the value of one header."""
+    kind = _kind(name)
+    if kind == "kept" or not value:
+        return value
+    return _repeated(kind, value) if len(value) <= _CACHED else _header(kind, value)
+
+
+def mask_body(body: bytes) -> bytes:
+    """Mask a body or message, byte for byte."""
+    if body.startswith(_COMPRESSED):
+        return body[:_MAGIC] + bytes(max(0, len(body) - _MAGIC))
+    return settle(_body, body.decode("latin-1")).encode("latin-1")
+
+
+Kind = Literal["kept", "cookie", "set-cookie", "secret", "text"]
+
+
+@lru_cache(maxsize=1024)
+def _kind(name: str) -> Kind:
+    name = name.lower()
+    if name in _KEPT:
+        return "kept"
+    if name in ("cookie", "cookie2"):
+        return "cookie"
+    if name in ("set-cookie", "set-cookie2"):
+        return "set-cookie"
+    return "secret" if is_secret(name) else "text"
+
+
+def _header(kind: Kind, value: str) -> str:
+    return settle({"cookie": _cookies, "set-cookie": _set_cookie, "secret": _credentials}.get(kind, _free), value)
+
+
+_repeated = lru_cache(maxsize=4096)(_header)
+
+
+def _cookies(value: str) -> str:
+    return ";".join([_pair(cookie) for cookie in value.split(";")])
+
+
+def _set_cookie(value: str) -> str:
+    cookie, *attributes = value.split(";")
+    kept = [part if part.partition("=")[0].strip().lower() in _ATTRIBUTES else _pair(part) for part in attributes]
+    return ";".join([_pair(cookie), *kept])
+
+
+def _pair(cookie: str) -> str:
+    name, equals, value = cookie.partition("=")
+    return f"{name}={blank(value)}" if equals else blank(cookie)
+
+
+def _credentials(value: str) -> str:
+    scheme, space, rest = value.partition(" ")
+    return f"{scheme}{space}{blank_basic(rest)}" if scheme.lower() == "basic" else blank(value)
+
+
+def _path(path: str) -> str:
+    resource, mark, query = path.partition("?")
+    return f"{_free(resource)}?{_free(mask_form(query))}" if mark else _free(path)
+
+
+def _body(text: str) -> str:
+    return _free(mask_form(text) if _FORM.match(text) else text)
+
+
+def _free(text: str) -> str:
+    if ("%" in text or "\\" in text or "&" in text) and ESCAPE.search(text):
+        # Fields first as they are written: an escaped quote or `&` does not end a value.
+        return through(mask_fields(text), _plain)
+    return _plain(text)
+
+
+def _plain(text: str) -> str:
+    return mask_tokens(mask_fields(text))

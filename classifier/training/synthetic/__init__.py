@@ -1,0 +1,57 @@
+"""Synthetic traffic from own grammars, harmless and hostile: for training where corpora have gaps, for replay where
+there are none, and for the sentinels that every release must catch.
+
+Nothing here is copied from a corpus, and no name or address that it makes up is ever contacted.
+
+    words.txt ─▶ grammar ─▶ places ─▶ values (values.txt, payloads.txt)  a value in a request ┐
+                                 └──▶ scenes (benign.txt, hostile.txt)   a flow as a whole    ┴▶ benign, attacks
+
+Both streams draw hosts, clients, places and answers from the same rules, so that only what is hostile differs.
+"""
+
+from collections.abc import Iterator
+from random import Random
+from typing import Final
+
+import msgspec
+
+from classifier.records import ATTACKS, FlowRecord, Label
+from classifier.training.synthetic import places, scenes, values
+from classifier.training.synthetic.sentinels import sentinels
+
+__all__ = ["attacks", "benign", "sentinels"]
+
+_ATTACK_LABELS: Final = (*ATTACKS, *scenes.LABELLED)
+_ANSWERED: Final = 0.25
+"""Share of the requests that come with the answer to them."""
+_BARE: Final = 0.15
+"""Share of the requests that are known by their URL alone."""
+_BY_URL: Final = (Label.BENIGN, Label.TRACKER, Label.PHISHING, Label.MALWARE, Label.DGA, Label.CRYPTOMINING)
+"""Labels whose requests show by their URL what they are."""
+
+
+def benign(seed: int) -> Iterator[FlowRecord]:
+    """Endless harmless traffic, the hard kind: half values in requests, half whole flows. Labelled."""
+    rng = Random(seed)
+    while True:
+        record = places.carry(rng, values.harmless(rng)) if rng.random() < 0.5 else scenes.benign(rng)
+        yield _finish(rng, record, Label.BENIGN)
+
+
+def attacks(seed: int) -> Iterator[FlowRecord]:
+    """Endless attacks, every label that is not benign equally often. Labelled."""
+    rng = Random(seed)
+    while True:
+        label = rng.choice(_ATTACK_LABELS)
+        web = label in ATTACKS
+        record = places.carry(rng, values.payload(rng, label)) if web else scenes.hostile(rng, label)
+        yield _finish(rng, record, label)
+
+
+def _finish(rng: Random, record: FlowRecord, label: Label) -> FlowRecord:
+    if record.kind == "http" and record.phase == "request":
+        if rng.random() < _ANSWERED:
+            record = scenes.answered(rng, record)
+        elif record.method == "GET" and label in _BY_URL and rng.random() < _BARE:
+            record = msgspec.structs.replace(record, method=rng.choice(("", "GET")), request_headers=())
+    return msgspec.structs.replace(record, label=label)

@@ -1,0 +1,1 @@
+"""Adaptation: captures and labels in, a gated and signed release out (torch)."""

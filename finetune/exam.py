@@ -1,0 +1,139 @@
+"""Rows that nobody learned from, and the verdict of the gates on them."""
+
+import itertools
+import time
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from classifier.artifact import Model
+from classifier.features import Features, extract, operating_key
+from classifier.records import HARMLESS, Label
+from classifier.scorer import Scorer
+from classifier.training import synthetic
+from classifier.training.corpus import Row
+from finetune import acceptance
+from finetune.acceptance import Floats, Gate, Judged
+from finetune.dataset import JUDGED, Example
+from finetune.judging import Judge, Paper, compare
+from finetune.site import Site, graft_paper, paper
+from finetune.transplant import Grafted
+
+CALIBRATES: Final = 600
+"""Held-out harmless site rows from which half of the groups may set thresholds and only the others judge."""
+_TIMED, _REPEATS = 40, 7
+
+
+class Exam(NamedTuple):
+    """The papers of one run. `calibration` sets the candidate's thresholds and judges nothing."""
+
+    labelled: Paper
+    site: Paper
+    grafts: Paper
+    base: Paper
+    sentinels: Paper
+    calibration: Paper
+
+
+def prepare(site: Site, grafts: Sequence[Grafted], base: Sequence[Row]) -> Exam:
+    """Papers from held-out examples, held-out grafts and base rows."""
+    judging, calibrating = _halves(site.holdout)
+    known = _known(base)
+    own = paper(judging).join(graft_paper(graft for graft in grafts if graft.label not in HARMLESS))
+    return Exam(
+        labelled=paper(site.labelled),
+        site=own,
+        grafts=graft_paper(grafts),
+        base=known.take(range(0, len(known.labels), 2)),
+        sentinels=_sentinels(),
+        calibration=paper(calibrating).join(known.take(range(1, len(known.labels), 2))),
+    )
+
+
+def harmless_threats(candidate: Judge, calibration: Paper) -> dict[str, Floats]:
+    """The candidate's threats of harmless calibration rows, by kind/phase."""
+    rows = calibration.take(np.flatnonzero(~calibration.hostile))
+    found: dict[str, list[float]] = {}
+    for record, threat in zip(rows.records, candidate.threats(rows.features), strict=True):
+        found.setdefault(operating_key(record), []).append(float(threat))
+    return {key: np.array(values) for key, values in found.items()}
+
+
+def sit(exam: Exam, site: Site, incumbent: Judge, candidate: Judge, seed: int) -> tuple[list[Gate], dict[str, Any]]:
+    """Every gate but latency, and the figures for the report."""
+    own = compare(exam.site, incumbent, candidate)
+    base = compare(exam.base, incumbent, candidate)
+    reported = list(acceptance.reported(compare(exam.labelled, incumbent, candidate)))
+    watched = compare(exam.sentinels, incumbent, candidate)
+    gates = [
+        *reported,
+        acceptance.site_quality(own, mends=bool(reported) and all(gate.passed for gate in reported), seed=seed),
+        acceptance.site_detection(compare(exam.grafts, incumbent, candidate), seed=seed),
+        *acceptance.site_alarms(own),
+        *acceptance.base_quality(base, seed=seed),
+        acceptance.sentinels(watched.rank_before, watched.rank_after),
+        acceptance.influence(*site.influence, JUDGED),
+    ]
+    return gates, {"site": {**site.counts, **_figures(own)}, "base": _figures(base)}
+
+
+def mended(exam: Exam, incumbent: Judge, candidate: Judge) -> bool:
+    """Whether every labelled flow that the incumbent got wrong comes out right."""
+    return all(gate.passed for gate in acceptance.reported(compare(exam.labelled, incumbent, candidate)))
+
+
+def race(incumbent: Model, candidate: Model, features: Sequence[Features]) -> Gate:
+    """Seconds a record of both models in turn, over the same rows."""
+    rows = list(itertools.islice(itertools.cycle(features), _TIMED))
+    scorers = (Scorer(incumbent), Scorer(candidate))
+    times = np.array([[_seconds(scorer, rows) for scorer in scorers] for _ in range(_REPEATS)])
+    return acceptance.latency(times[:, 0], times[:, 1])
+
+
+def _seconds(scorer: Scorer, rows: Sequence[Features]) -> float:
+    begun = time.perf_counter()
+    for row in rows:
+        scorer.score(row)
+    return (time.perf_counter() - begun) / len(rows)
+
+
+def _halves(rows: Sequence[Example]) -> tuple[list[Example], list[Example]]:
+    """Rows that judge and rows that calibrate: all judge, or every other group where there are many."""
+    if sum(row.label in HARMLESS for row in rows) < CALIBRATES:
+        return list(rows), []
+    odd = set(sorted({row.group for row in rows})[1::2])
+    return [row for row in rows if row.group not in odd], [row for row in rows if row.group in odd]
+
+
+def _known(base: Sequence[Row]) -> Paper:
+    """Base rows that are either a threat or not; near-duplicates are told apart by source only."""
+    rows = [row for row in base if len({label in HARMLESS for label in row.labels}) == 1]
+    return Paper(
+        [row.record for row in rows],
+        [extract(row.record) for row in rows],
+        [row.labels[0] for row in rows],
+        [f"{row.source} {index}" for index, row in enumerate(rows)],
+    )
+
+
+def _sentinels() -> Paper:
+    records = synthetic.sentinels()
+    labels = [record.label or Label.MALWARE for record in records]
+    return Paper(records, [extract(record) for record in records], labels, [str(i) for i in range(len(records))])
+
+
+def _figures(rows: Judged) -> dict[str, Any]:
+    """What the report says of a set of rows, before and after."""
+    ones = np.ones(len(rows.labels))
+    found: dict[str, Any] = {"hostile": int(rows.hostile.sum()), "harmless": int((~rows.hostile).sum())}
+    for when, threat, rank in (
+        ("before", rows.threat_before, rows.rank_before),
+        ("after", rows.threat_after, rows.rank_after),
+    ):
+        found[f"auroc_{when}"] = acceptance.area(rows.hostile, threat, ones) if len(ones) else None
+        for name, least in (("flagged", 1), ("blocked", 2)):
+            for side, chosen in (("hostile", rows.hostile), ("harmless", ~rows.hostile)):
+                share = float((rank[chosen] >= least).mean()) if chosen.any() else None
+                found[f"{side}_{name}_{when}"] = share
+    return found

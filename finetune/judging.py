@@ -1,0 +1,81 @@
+"""Rows as a served model sees them: through onnxruntime and its own thresholds, never through torch."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from classifier.artifact import Model
+from classifier.card import OperatingPoints
+from classifier.features import Features, operating_key
+from classifier.records import HARMLESS, FlowRecord, Label
+from classifier.scorer import Scorer
+from classifier.thresholds import FLAG_AT, THREAT, Thresholds
+from finetune.acceptance import Bools, Floats, Ints, Judged
+
+RANKS: Final = {"allow": 0, "flag": 1, "block": 2}
+
+
+class Paper(NamedTuple):
+    """N rows to judge by; rows of a group are near-duplicates."""
+
+    records: list[FlowRecord]
+    features: list[Features]
+    labels: list[Label]
+    groups: list[str]
+
+    @property
+    def hostile(self) -> Bools:
+        """bool [N]."""
+        return np.array([label not in HARMLESS for label in self.labels], np.bool_)
+
+    def take(self, chosen: Iterable[int]) -> "Paper":
+        """Some rows."""
+        rows = [int(i) for i in chosen]
+        return Paper(
+            [self.records[i] for i in rows],
+            [self.features[i] for i in rows],
+            [self.labels[i] for i in rows],
+            [self.groups[i] for i in rows],
+        )
+
+    def join(self, other: "Paper") -> "Paper":
+        """These rows and the other's."""
+        return Paper(
+            self.records + other.records,
+            self.features + other.features,
+            self.labels + other.labels,
+            self.groups + other.groups,
+        )
+
+
+class Judge:
+    """A model under operating points, its card's unless told."""
+
+    def __init__(self, model: Model, points: OperatingPoints | None = None) -> None:
+        self.points = model.card.operating_points if points is None else points
+        self._scorer = Scorer(model)
+        self._thresholds = Thresholds(self.points)
+
+    def opinion(self, paper: Paper) -> tuple[Floats, Ints]:
+        """Threats float [N] and ranks int [N] (0 allowed, 1 flagged, 2 blocked). Raises BadScore."""
+        verdicts = self._scorer.score_many(paper.features)
+        actions = [self._thresholds.decide(*pair)[0] for pair in zip(paper.records, verdicts, strict=True)]
+        ranks = np.array([RANKS[action] for action in actions], np.int64)
+        return np.array([verdict.threat for verdict in verdicts], np.float64), ranks
+
+    def threats(self, features: Sequence[Features]) -> Floats:
+        """Threats float [N]. Raises BadScore."""
+        return np.array([verdict.threat for verdict in self._scorer.score_many(features)], np.float64)
+
+    def flag(self, record: FlowRecord) -> float:
+        """The threat from which a record of this kind and phase is flagged; 0.5 where no point says."""
+        point = self.points.get(operating_key(record), {}).get(THREAT, {}).get(FLAG_AT)
+        return 0.5 if point is None else point.threshold
+
+
+def compare(paper: Paper, incumbent: Judge, candidate: Judge) -> Judged:
+    """The rows as both see them. Raises BadScore."""
+    threat_before, rank_before = incumbent.opinion(paper)
+    threat_after, rank_after = candidate.opinion(paper)
+    return Judged(paper.hostile, paper.labels, paper.groups, threat_before, threat_after, rank_before, rank_after)

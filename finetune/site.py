@@ -1,0 +1,138 @@
+"""The site's side of a run: flows in, words matched, examples split, payloads grafted."""
+
+import random
+import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from classifier.errors import UserError
+from classifier.features import extract, vectorize
+from classifier.journal import Journal
+from classifier.records import HARMLESS, FlowRecord, to_json
+from finetune import flows, labels
+from finetune.acceptance import INFLUENCE
+from finetune.dataset import Example, Split, balance, examples, influence, split, thin
+from finetune.judging import Judge, Paper
+from finetune.labels import EXEMPT, Word
+from finetune.transplant import Grafted, transplant
+
+SHOWN: Final = 5
+"""Unreadable parts of the input that are named one by one."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """What is known of the site. `influence` is the largest share of one client and how many clients there are."""
+
+    train: list[Example]
+    holdout: list[Example]
+    influence: tuple[float, int]
+    counts: dict[str, int] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def labelled(self) -> list[Example]:
+        """Every example somebody labelled, learned from or not."""
+        return [row for row in (*self.train, *self.holdout) if not row.weak]
+
+
+def gather(state: Path, files: Sequence[Path], label_file: Path | None, incumbent: Judge) -> Site:
+    """Flows and words of a site, judged by the incumbent and split. Raises UserError when nothing is labelled."""
+    records, words = _labelled(state, files, label_file)
+    candidates = thin(records, words)
+    rows = [vectorize(candidate.record) for candidate in candidates]
+    flags = [incumbent.flag(candidate.record) for candidate in candidates]
+    found = examples(candidates, rows, incumbent.threats(rows).tolist(), flags)
+    if all(row.weak for row in found):
+        raise UserError(
+            "no labelled flow to learn from; label some with `sluice label ID benign` or give --labels FILE"
+        )
+    train, holdout = split(found)
+    train = balance(train, EXEMPT, INFLUENCE)
+    return Site(train, holdout, influence(train, EXEMPT), _counts(Split(train, holdout)), _digests(records, words))
+
+
+def grafted(rows: Sequence[Example], seed: str, count: int) -> list[Grafted]:
+    """`count` hostile and as many harmless grafts; half of the donors are labelled requests where there are some.
+
+    A graft that does not fit one window is left out: nobody knows which of its windows is the hostile one.
+    """
+    rng = random.Random(seed)
+    known = [row.record for row in rows if not row.weak and row.label in HARMLESS]
+    others = [row.record for row in rows if row.weak]
+    made: list[Grafted] = []
+    for donors, share in ((known, count // 2 if others else count), (others, count - count // 2 if known else count)):
+        made += transplant(donors, rng, share)
+    return [graft for graft in made if len(extract(graft.record).tokens) == 1]
+
+
+def paper(rows: Iterable[Example]) -> Paper:
+    """Examples as rows to judge by."""
+    kept = list(rows)
+    return Paper(
+        [row.record for row in kept],
+        [row.features for row in kept],
+        [row.label for row in kept],
+        [row.group for row in kept],
+    )
+
+
+def graft_paper(grafts: Iterable[Grafted]) -> Paper:
+    """Grafts as rows to judge by; each is a group of its own."""
+    kept = list(grafts)
+    return Paper(
+        [graft.record for graft in kept],
+        [extract(graft.record) for graft in kept],
+        [graft.label for graft in kept],
+        [f"graft {index}" for index in range(len(kept))],
+    )
+
+
+def _labelled(state: Path, files: Sequence[Path], label_file: Path | None) -> tuple[list[FlowRecord], dict[str, Word]]:
+    journal = Journal(state / "sluice.db")
+    said = {flow: Word(label=row.label, weight=row.weight, origin=row.origin) for flow, row in journal.labels().items()}
+    told = labels.merge([said, labels.read(label_file) if label_file else {}])
+    if files:
+        records, bad = flows.read(files, told)
+        aliases: dict[str, str] = {}
+        for line in bad[:SHOWN]:
+            print(f"sluice: {line.where}: {line.reason}", file=sys.stderr)
+        if len(bad) > SHOWN:
+            print(f"sluice: {len(bad) - SHOWN} more parts of the input cannot be read", file=sys.stderr)
+    else:
+        records, aliases = flows.captured(state, told)
+    words, extra, unknown = labels.resolve(
+        told, (record.id for record in records), aliases, lambda name: _event(journal, name)
+    )
+    journal.close()
+    if unknown and label_file:
+        print(f"sluice: {len(unknown)} labels name no flow at hand, {unknown[0]!r} for one", file=sys.stderr)
+    return [*records, *extra], labels.merge([labels.own(records), words])
+
+
+def _event(journal: Journal, name: str) -> FlowRecord | None:
+    event = journal.find(name)
+    return None if event is None else event.record
+
+
+def _counts(rows: Split) -> dict[str, int]:
+    kinds = Counter(
+        f"{part}_{'weak' if row.weak else 'labelled'}"
+        for part, side in (("train", rows.train), ("holdout", rows.holdout))
+        for row in side
+    )
+    names = ("train_labelled", "train_weak", "holdout_labelled", "holdout_weak")
+    return {name: kinds[name] for name in names}
+
+
+def _digests(records: Iterable[FlowRecord], words: Mapping[str, Word]) -> dict[str, str]:
+    """SHA-256 of the flows (in any order) and of the words on them, for the card."""
+    lines = sorted(to_json(record) for record in records)
+    said = msgspec.json.encode(sorted((flow, str(word.label), word.weight) for flow, word in words.items()))
+    return {"site_flows": sha256(b"\n".join(lines)).hexdigest(), "site_labels": sha256(said).hexdigest()}

@@ -1,0 +1,263 @@
+"""The filter as a mitmproxy addon: one short method for each hook.
+
+A flow is judged as early as the evidence allows, and again when there is more:
+
+    CONNECT host ──▶ TLS hello (name, fingerprint) ──▶ request ──▶ response
+    403 at once      the page inside the tunnel        403         403 in its place
+
+1. A body up to `core.HELD` is held and judged with its head. A longer one is judged by its head (and by what had come,
+   when its length was not announced) and then passes as it comes, counted as not inspected.
+2. Another addon's answer is left alone; a flow that ended is counted and captured once.
+3. A hook never raises: mitmproxy would log it and let the flow pass. What goes wrong here is the policy's to decide.
+"""
+
+import functools
+import logging
+from collections.abc import Callable
+from typing import Any, Final, Literal
+
+from mitmproxy.connection import Client
+from mitmproxy.http import HTTPFlow
+from mitmproxy.tcp import TCPFlow
+from mitmproxy.tls import ClientHelloData, TlsData
+
+from classifier.records import Phase
+from classifier.store import CaptureWriter
+from proxy import observe, respond
+from proxy.core import HELD
+from proxy.judge import Judge, where
+from proxy.metrics import Coverage, Metrics
+from proxy.policy import Cause, Hosts
+from proxy.trace import Trace, Tunnels
+
+log = logging.getLogger(__name__)
+
+KEY: Final = "sluice"
+"""Where a flow's metadata holds its `Trace`."""
+
+Side = Literal["request", "response"]
+_PASSING: Final[dict[Side, Literal["oversized", "streamed"]]] = {"request": "oversized", "response": "streamed"}
+"""Cause and reason of a body that passes as it comes."""
+
+
+def guarded[T](hook: Callable[["Filter", T], None]) -> Callable[["Filter", T], None]:
+    """Turn an exception in a hook into the policy's decision."""
+
+    @functools.wraps(hook)
+    def run(self: "Filter", subject: T) -> None:
+        try:
+            hook(self, subject)
+        except Exception as error:
+            log.error("the filter failed in %s: %s", hook.__name__, where(error))
+            self.fail(subject)
+
+    return run
+
+
+class Filter:
+    """Judges what passes; `plain` are the servers that are never decrypted."""
+
+    name = "sluice"
+
+    def __init__(self, judge: Judge, captures: CaptureWriter, metrics: Metrics, plain: Hosts) -> None:
+        self.judge, self.captures, self.metrics, self.plain = judge, captures, metrics, plain
+        self.tunnels = Tunnels()
+        self.active = 0
+        """Flows that have begun and not ended."""
+
+    @guarded
+    def client_connected(self, client: Client) -> None:
+        """A client is there."""
+        self.metrics.connections.inc()
+
+    @guarded
+    def client_disconnected(self, client: Client) -> None:
+        """A client is gone; what only its tunnel showed is captured now."""
+        self.metrics.connections.dec()
+        tunnel = self.tunnels.pop(client)
+        if tunnel is not None:
+            self._capture(tunnel.trace)
+            if tunnel.opaque:
+                self.metrics.closed("none")
+
+    @guarded
+    def http_connect(self, flow: HTTPFlow) -> None:
+        """CONNECT: only a name and a port, but a refusal here costs an eighth of a decrypted connection."""
+        if _settled(flow):
+            return
+        trace = self.tunnels.open(flow.client_conn).trace
+        trace.add(self.judge.judge(functools.partial(observe.record, flow, "connect"), "connect"))
+        if trace.decision is not None and respond.apply(flow, trace.decision):
+            self._finish(trace, "full")
+
+    @guarded
+    def tls_clienthello(self, data: ClientHelloData) -> None:
+        """The server's name and the client's fingerprint, before anything is decrypted."""
+        tunnel = self.tunnels.open(data.context.client)
+        if (data.client_hello.sni or (data.context.server.address or ("",))[0]) in self.plain:
+            data.ignore_connection = tunnel.opaque = True
+            self.metrics.missed("do_not_decrypt")
+            return
+        flow_id = tunnel.trace.latest.masked.id if tunnel.trace.latest else data.context.client.id
+        look = functools.partial(observe.hello, data, flow_id)
+        judged = self.judge.judge(look, "connect")
+        tunnel.ja4 = judged.masked.ja4
+        tunnel.trace.add(judged)
+
+    @guarded
+    def tls_failed_client(self, data: TlsData) -> None:
+        """The client would not take our certificate: it saw a filter, we saw nothing."""
+        self.metrics.missed("tls_failed")
+        self.tunnels.open(data.context.client).opaque = True
+
+    @guarded
+    def requestheaders(self, flow: HTTPFlow) -> None:
+        """A body that is announced to be long is judged by its head, now."""
+        if not _settled(flow) and (observe.announced(flow.request) or 0) > HELD:
+            self._pass(flow, "request")
+
+    @guarded
+    def request_overflow(self, flow: HTTPFlow) -> None:
+        """A body whose length was not announced has grown long."""
+        self._pass(flow, "request")
+
+    @guarded
+    def request(self, flow: HTTPFlow) -> None:
+        """The whole request, unless it streamed by."""
+        trace = self._trace(flow)
+        if _settled(flow) or "request" in trace.verdicts or trace.partial:
+            return
+        tunnel = self.tunnels.get(flow.client_conn)
+        if tunnel is not None and tunnel.trace.decision is not None and tunnel.trace.blocks:
+            trace.decision = tunnel.trace.decision
+            respond.apply(flow, trace.decision)
+            return
+        self._judge(flow, trace, "request")
+
+    @guarded
+    def responseheaders(self, flow: HTTPFlow) -> None:
+        """A body that is long or live is judged by its head, now."""
+        if _ours(flow) and observe.endless(flow, HELD):
+            self._pass(flow, "response")
+
+    @guarded
+    def response_overflow(self, flow: HTTPFlow) -> None:
+        """A body whose length was not announced has grown long."""
+        if _ours(flow):
+            self._pass(flow, "response")
+
+    @guarded
+    def response(self, flow: HTTPFlow) -> None:
+        """The whole response, unless it streamed by; the flow's end, unless it becomes a WebSocket."""
+        trace: Trace | None = flow.metadata.get(KEY)
+        if trace is None or trace.done:
+            return
+        if trace.decision is not None and trace.blocks:  # the origin's body may have been written into our answer
+            respond.apply(flow, trace.decision)
+        elif "streamed" not in trace.passing and trace.latest is not None:
+            self._judge(flow, trace, "response")
+        if flow.websocket is not None:
+            trace.partial = True
+            self.metrics.missed("websocket")
+        self._end(trace)
+
+    @guarded
+    def error(self, flow: HTTPFlow) -> None:
+        """The flow broke off."""
+        trace: Trace | None = flow.metadata.get(KEY)
+        if trace is not None and not trace.done:
+            trace.partial = True
+            self._end(trace)
+
+    @guarded
+    def websocket_message(self, flow: HTTPFlow) -> None:
+        """Messages pass; only the last is kept, or a long connection would fill the memory."""
+        assert flow.websocket is not None
+        self.metrics.missed("websocket", len(flow.websocket.messages[-1].content), flows=0)
+        del flow.websocket.messages[:-1]
+
+    @guarded
+    def tcp_start(self, flow: TCPFlow) -> None:
+        """Something that is not HTTP."""
+        tunnel = self.tunnels.get(flow.client_conn)
+        if tunnel is not None and tunnel.trace.blocks:
+            flow.kill()
+        self.metrics.missed("tcp")
+
+    @guarded
+    def tcp_message(self, flow: TCPFlow) -> None:
+        """As for WebSocket messages."""
+        self.metrics.missed("tcp", len(flow.messages[-1].content), flows=0)
+        del flow.messages[:-1]
+
+    @guarded
+    def tcp_end(self, flow: TCPFlow) -> None:
+        """It is over."""
+        self.metrics.closed("none")
+
+    tcp_error = tcp_end
+
+    def fail(self, subject: Any) -> None:
+        """What the policy says of a flow that the filter itself failed on."""
+        self.metrics.failed("exception")
+        if isinstance(subject, HTTPFlow) and not subject.error:
+            respond.apply(subject, self.judge.failed("exception"))
+
+    def _pass(self, flow: HTTPFlow, side: Side) -> None:
+        """Judge what there is of a body that will not be held; unless that blocks, let it pass, counted."""
+        trace = self._trace(flow)
+        reason = _PASSING[side]
+        trace.partial = True
+        self._judge(flow, trace, side, reason)
+        if not trace.blocks:
+            trace.passing[reason] = respond.stream(flow, side)
+            self.metrics.missed(reason)
+
+    def _judge(self, flow: HTTPFlow, trace: Trace, phase: Phase, part: Cause | None = None) -> None:
+        tunnel = self.tunnels.get(flow.client_conn)
+        look = functools.partial(observe.record, flow, phase, tunnel.ja4 if tunnel else "")
+        judged = self.judge.judge(look, phase, part)
+        trace.add(judged)
+        if judged.verdict is None:
+            trace.partial = True
+            self.metrics.missed("failure")
+        elif part is None and (beyond := observe.beyond(flow, phase)):
+            trace.partial = True
+            self.metrics.missed("body_cap", beyond)
+        respond.apply(flow, judged.decision)
+
+    def _trace(self, flow: HTTPFlow) -> Trace:
+        trace: Trace | None = flow.metadata.get(KEY)
+        if trace is None:
+            trace = flow.metadata[KEY] = Trace()
+            self.active += 1
+        return trace
+
+    def _end(self, trace: Trace) -> None:
+        self.active -= 1
+        coverage: Coverage = "partial" if trace.partial else "full"
+        self._finish(trace, coverage)
+
+    def _finish(self, trace: Trace, coverage: Coverage) -> None:
+        trace.done = True
+        self.metrics.closed(coverage)
+        for reason, meter in trace.passing.items():
+            self.metrics.missed(reason, meter.bytes, flows=0)
+        self._capture(trace)
+
+    def _capture(self, trace: Trace) -> None:
+        row = trace.row()
+        if row is not None and not trace.captured:
+            trace.captured = True
+            self.captures.offer(row)
+
+
+def _settled(flow: HTTPFlow) -> bool:
+    """Whether somebody has answered already, or there is nobody to answer."""
+    return flow.response is not None or flow.error is not None or not flow.live
+
+
+def _ours(flow: HTTPFlow) -> bool:
+    """Whether a response comes from the origin of a request that was judged."""
+    trace: Trace | None = flow.metadata.get(KEY)
+    return trace is not None and trace.latest is not None and not trace.blocks

@@ -1,0 +1,70 @@
+"""Commands that need a policy: `sluice run`, `sluice policy check|test`, `sluice explain`.
+
+What is heavy is imported inside the functions, so that `sluice --help` stays quick.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="Configuration; ./sluice.toml where there is one.")]
+StateOption = Annotated[Path, typer.Option("--state", help="State directory.", envvar="SLUICE_STATE")]
+
+policy = typer.Typer(no_args_is_help=True, help="Check and try a policy.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add this package's commands to the root."""
+    app.command()(run)
+    app.command()(explain)
+    app.add_typer(policy, name="policy")
+
+
+def run(
+    config: ConfigOption = None,
+    state: StateOption = Path("state"),
+    listen: Annotated[str | None, typer.Option(help="Where clients connect, HOST:PORT [127.0.0.1:8080].")] = None,
+    admin: Annotated[str | None, typer.Option(help="Metrics and console, HOST:PORT [127.0.0.1:8081].")] = None,
+    mode: Annotated[str | None, typer.Option(help="monitor (decide, let pass) or enforce.")] = None,
+) -> None:
+    """Run the proxy until it is told to stop."""
+    from proxy.main import run as start
+
+    start(config, state, {"proxy": {"listen": listen, "admin": admin}, "policy": {"mode": mode}})
+
+
+@policy.command()
+def check(file: Annotated[Path, typer.Argument(help="A sluice.toml.")]) -> None:
+    """Read a configuration and say what it means, or everything that is wrong with it."""
+    from proxy.config import load
+
+    settings = load(file)
+    table = settings.policy
+    print(
+        f"{file} is fine: mode {settings.mode}, {len(table.rules)} rules, {len(table.exceptions)} exceptions, "
+        f"blocks at the {table.budget} point"
+    )
+
+
+@policy.command()
+def test(
+    target: Annotated[str, typer.Argument(help="A URL, or a file as for `sluice score`.")],
+    config: ConfigOption = None,
+    state: StateOption = Path("state"),
+) -> None:
+    """Say what the policy would do with a URL or with recorded traffic. Nothing is enforced or fetched."""
+    from proxy.trial import trial
+
+    trial(target, config, state)
+
+
+def explain(
+    event: Annotated[str, typer.Argument(help="The number on the block page (X-Sluice-Event).")],
+    state: StateOption = Path("state"),
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Say why a flow was flagged or blocked."""
+    from proxy.explain import explain as show
+
+    show(event, state, as_json)

@@ -1,0 +1,110 @@
+"""One record judged: masked, scored, decided, counted, and written down where it must be explainable.
+
+Runs inside a hook, on the event loop: a small model on a CPU answers faster than a queue would. Nothing here raises:
+mitmproxy would swallow the exception and let the flow pass, so every failure becomes the policy's decision instead.
+"""
+
+import logging
+import time
+import traceback
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from classifier.features import Features, vectorize
+from classifier.journal import Event, Journal
+from classifier.masking import mask
+from classifier.records import FlowRecord, Phase, Verdict
+from classifier.scorer import BadScore, Scorer
+from proxy.metrics import Metrics
+from proxy.policy import Cause, Decision, Failure, Policy
+
+log = logging.getLogger(__name__)
+
+
+class Judgement(NamedTuple):
+    """What came of one record. Without a verdict `features` may be None."""
+
+    decision: Decision
+    masked: FlowRecord
+    verdict: Verdict | None
+    features: Features | None
+    release: str
+
+
+class Judge:
+    """Judges with one scorer under one policy; `policy` is replaced together with the model."""
+
+    def __init__(self, scorer: Scorer, policy: Policy, metrics: Metrics, journal: Journal) -> None:
+        self.scorer, self.policy, self.metrics, self.journal = scorer, policy, metrics, journal
+
+    def judge(self, observe: Callable[[], FlowRecord], phase: Phase, part: Cause | None = None) -> Judgement:
+        """Judge what `observe` gives. `part` says why it is not the whole of the flow, if it is not."""
+        record = masked = FlowRecord(phase=phase, time=time.time())
+        verdict = features = None
+        cause = part
+        release = self.scorer.model.release
+        try:
+            record = observe()
+            started = time.perf_counter()
+            masked = mask(record)
+            features = vectorize(masked)
+            verdict = self.scorer.score(features)
+            self.metrics.score_seconds.observe(time.perf_counter() - started)
+        except BadScore:
+            cause = "nan"
+        except Exception as error:
+            log.error("a flow could not be judged: %s", where(error))
+            cause = "exception"
+        decision = self._decide(record, verdict, cause)
+        return Judgement(self._write(masked, decision, verdict, release), masked, verdict, features, release)
+
+    def failed(self, cause: Cause, phase: Phase = "request") -> Decision:
+        """The decision on a flow that nothing is known of, because the filter itself failed."""
+        masked = FlowRecord(phase=phase, time=time.time())
+        return self._write(masked, self.policy.fail(cause), None, self.scorer.model.release)
+
+    def _decide(self, record: FlowRecord, verdict: Verdict | None, cause: Cause | None) -> Decision:
+        if cause is not None:
+            self.metrics.failed(cause)
+        found = verdict if verdict is not None and cause is None else Failure(cause or "exception", verdict)
+        try:
+            return self.policy.decide(record, found)
+        except Exception as error:
+            log.error("the policy failed on a flow: %s", where(error))
+            self.metrics.failed("exception")
+            return self.policy.fail("exception")
+
+    def _write(self, masked: FlowRecord, decision: Decision, verdict: Verdict | None, release: str) -> Decision:
+        """Count the decision and keep what flags or blocks; a block always has an event id."""
+        if decision.action != "allow":
+            decision = decision._replace(event=uuid.uuid4().hex)
+            self._keep(masked, decision, verdict, release)
+        self.metrics.decided(masked.phase, decision)
+        return decision
+
+    def _keep(self, masked: FlowRecord, decision: Decision, verdict: Verdict | None, release: str) -> None:
+        try:
+            self.journal.event(
+                Event(
+                    id=decision.event,
+                    time=masked.time or time.time(),
+                    record=masked,
+                    verdict=verdict,
+                    action=decision.action,
+                    enforced=decision.enforced,
+                    reason=decision.reason,
+                    release=release,
+                )
+            )
+        except Exception as error:  # a full disk must not open the filter: the decision stands, its record is lost
+            log.error("an event could not be written: %s", error)
+            self.metrics.journal_errors.inc()
+
+
+def where(error: BaseException) -> str:
+    """An error's kind and place; its text may hold parts of a flow, which do not belong in a log."""
+    frames = traceback.extract_tb(error.__traceback__)
+    last = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return type(error).__name__ + last

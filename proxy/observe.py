@@ -1,0 +1,145 @@
+"""mitmproxy's objects as `FlowRecord`s: the only reader of a flow.
+
+Runs twice for most flows, so it reads `flow.request.data.*` as bytes: `pretty_url` and `dict(headers)` cost several
+times as much. What it gives must equal what `classifier.importers.mitm` gives of the same flow read from a dump.
+
+A compressed body is unpacked only as far as the model looks (`BODY_CAP`): a bomb costs no more than a page.
+"""
+
+import time
+from typing import Final
+
+from mitmproxy.http import Headers, HTTPFlow, Message, RequestData, ResponseData
+from mitmproxy.tls import ClientHello, ClientHelloData
+
+from classifier.importers.coding import decode
+from classifier.ja4 import ja4 as ja4_of
+from classifier.ja4 import parse
+from classifier.records import BODY_CAP, FlowRecord, Phase, headers, text
+
+LIVE_TYPES: Final = (
+    b"text/event-stream",
+    b"multipart/x-mixed-replace",
+    b"application/x-ndjson",
+    b"application/grpc",
+    b"audio/",
+    b"video/",
+)
+"""Responses that are read while they are written: holding them until their end would break them."""
+
+
+def record(flow: HTTPFlow, phase: Phase, ja4: str = "") -> FlowRecord:
+    """A live HTTP flow as far as it has come. `phase` connect is for CONNECT: the tunnel's target only."""
+    if phase == "connect":
+        return _tunnel(flow)
+    request, client = flow.request.data, flow.client_conn
+    response = flow.response.data if phase != "request" and flow.response is not None else None
+    return FlowRecord(
+        id=flow.id,
+        kind="http",
+        phase=phase,
+        time=request.timestamp_start,
+        client=client.peername[0] if client.peername else "",
+        host=request.host,
+        port=request.port,
+        sni=client.sni or "",
+        alpn=tuple(text(name) for name in client.alpn_offers),
+        ja4=ja4,
+        method=text(request.method),
+        scheme=text(request.scheme),
+        path=text(request.path),
+        http_version=text(request.http_version),
+        request_headers=headers(request.headers.fields),
+        request_body=body(flow.request),
+        status=response.status_code if response else 0,
+        response_headers=headers(response.headers.fields) if response else (),
+        response_body=body(flow.response) if flow.response is not None and response else b"",
+        bytes_up=len(request.content or b""),
+        bytes_down=len(response.content or b"") if response else 0,
+        seconds=_seconds(request, response) if response else 0.0,
+    )
+
+
+def hello(data: ClientHelloData, flow_id: str) -> FlowRecord:
+    """A ClientHello: the server's name, the protocols offered, and the client's fingerprint."""
+    client, server = data.context.client, data.context.server
+    address = server.address or ("", 0)
+    return FlowRecord(
+        id=flow_id,
+        kind="tls",
+        phase="connect",
+        time=time.time(),
+        client=client.peername[0] if client.peername else "",
+        host=address[0],
+        port=address[1],
+        sni=data.client_hello.sni or "",
+        alpn=tuple(text(name) for name in data.client_hello.alpn_protocols),
+        ja4=fingerprint(data.client_hello),
+    )
+
+
+def fingerprint(hello: ClientHello) -> str:
+    """JA4 of a ClientHello, empty where it cannot be taken."""
+    try:
+        return ja4_of(parse(hello.raw_bytes()[5:]))  # without the 5 bytes of the record
+    except (ValueError, NotImplementedError):
+        return ""
+
+
+def announced(message: Message) -> int | None:
+    """The body length that the headers announce in bytes, None when they do not say."""
+    value = _header(message.headers, b"content-length")
+    return int(value) if value.isdigit() else None
+
+
+def endless(flow: HTTPFlow, held: int) -> bool:
+    """Whether a response's body is announced to be longer than `held` bytes, or of a type read while it is written."""
+    assert flow.response is not None
+    if flow.request.data.method.upper() == b"HEAD" or flow.response.status_code in (101, 204, 304):
+        return False
+    kind = _header(flow.response.headers, b"content-type").lower()
+    return kind.startswith(LIVE_TYPES) or (announced(flow.response) or 0) > held
+
+
+def beyond(flow: HTTPFlow, phase: Phase) -> int:
+    """Bytes of a held body (as sent) that the model does not look at."""
+    message = flow.request if phase == "request" else flow.response
+    return max(0, len(message.data.content or b"") - BODY_CAP) if message is not None else 0
+
+
+def body(message: Message) -> bytes:
+    """The first `BODY_CAP` bytes of the body without its content encoding; as it is where that cannot be removed."""
+    raw = message.data.content
+    if not raw:
+        return b""
+    if not _header(message.headers, b"content-encoding"):
+        return raw[:BODY_CAP]
+    return decode(raw, message.headers.get("content-encoding", ""))
+
+
+def _tunnel(flow: HTTPFlow) -> FlowRecord:
+    request, client = flow.request.data, flow.client_conn
+    return FlowRecord(
+        id=flow.id,
+        kind="http",
+        phase="connect",
+        time=request.timestamp_start,
+        client=client.peername[0] if client.peername else "",
+        host=request.host,
+        port=request.port,
+        sni=client.sni or "",
+        alpn=tuple(text(name) for name in client.alpn_offers),
+    )
+
+
+def _seconds(request: RequestData, response: ResponseData) -> float:
+    end = response.timestamp_end or response.timestamp_start
+    return max(0.0, end - request.timestamp_start) if end and request.timestamp_start else 0.0
+
+
+def _header(fields: Headers, name: bytes) -> bytes:
+    """The first value of a header; `name` in lower case."""
+    for key, value in fields.fields:
+        if len(key) == len(name) and key.lower() == name:
+            return value
+    return b""

@@ -1,0 +1,210 @@
+"""Values of `sluice.toml` that are more than a number or a word: each function reads one kind.
+
+They are called by the validation in `config` and raise ValueError with what is allowed; the key is added there.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, time
+from fractions import Fraction
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple, get_args
+
+from pydantic import BaseModel, ValidationInfo
+
+from classifier.records import LABELS, Kind, Label, Phase
+from classifier.thresholds import DEFAULT, THREAT, Action, Limits, rate
+from proxy.policy import CAUSES, Cause, Hosts, Match
+
+_SCOPES: Final = (DEFAULT, *(f"{kind}/{phase}" for kind in get_args(Kind) for phase in get_args(Phase)))
+_TIME: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_SIZE: Final = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
+
+
+class Address(NamedTuple):
+    """Where to listen."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def address(value: Any) -> Address:
+    """`HOST:PORT`, an IPv6 host in brackets."""
+    found = re.fullmatch(r"(\[[0-9A-Fa-f:.%]+\]|[^\s:]+):(\d{1,5})", value) if isinstance(value, str) else None
+    if found is None or int(found[2]) > 65535:
+        raise ValueError("must be HOST:PORT")
+    return Address(found[1].strip("[]"), int(found[2]))
+
+
+def workers(value: Any) -> int | Literal["auto"]:
+    """A number of processes, or `auto`."""
+    if value == "auto":
+        return "auto"
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return value
+    raise ValueError("must be auto or a number from 1")
+
+
+def path(value: Any, info: ValidationInfo) -> Path | None:
+    """A path, relative to the file that names it."""
+    if not isinstance(value, str):
+        raise ValueError("must be a path")
+    return _beside(info, value) if value else None
+
+
+def listed(value: Any) -> Any:
+    """One text or a list of them."""
+    return [value] if isinstance(value, str) else value
+
+
+def host_files(value: Any, info: ValidationInfo) -> frozenset[str]:
+    """One or several files with a domain a line (hosts files too); each means itself and what is under it."""
+    files = listed(value)
+    if not isinstance(files, list) or not all(isinstance(file, str) for file in files):
+        raise ValueError("must be a file or a list of files")
+    return frozenset(name for file in files for name in _domains(_beside(info, file)))
+
+
+def labels(value: Any) -> frozenset[Label]:
+    """One or several labels."""
+    names = listed(value)
+    if not isinstance(names, list) or any(name not in LABELS for name in names):
+        raise ValueError(f"must be of {', '.join(LABELS)}")
+    return frozenset(Label(name) for name in names)
+
+
+def networks(value: Any) -> tuple[IPv4Network | IPv6Network, ...]:
+    """One or several networks."""
+    try:
+        return tuple(ip_network(item, strict=False) for item in listed(value))
+    except (TypeError, ValueError):
+        raise ValueError("must be an address or a network like 10.0.0.0/8") from None
+
+
+def moment(value: Any) -> float:
+    """A date (until its end, UTC) or a date with time, as Unix seconds."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value) if "T" in value or " " in value else date.fromisoformat(value)
+        except ValueError:
+            value = None
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=value.tzinfo or UTC).timestamp()
+    if isinstance(value, date):
+        return datetime.combine(value, time.max, UTC).timestamp()
+    raise ValueError("must be a date like 2030-12-31")
+
+
+def thresholds(value: Any) -> dict[str, dict[str, Limits]]:
+    """Tables by kind/phase or `default`: `flag` and `block` on the threat, or a table of both by label."""
+    if not isinstance(value, Mapping):
+        raise ValueError('must be a table like {"http/request" = {block = 0.95}}')
+    result = {}
+    for scope, table in value.items():
+        if scope not in _SCOPES or not isinstance(table, Mapping):
+            raise ValueError(f"{scope}: must be a table named default or kind/phase, such as http/request")
+        own = {name: limit for name, limit in table.items() if name in Limits._fields}
+        rest = {name: limit for name, limit in table.items() if name not in own}
+        result[scope] = {name: _limits(name, limit) for name, limit in rest.items()}
+        if own:
+            result[scope][THREAT] = _limits(THREAT, own)
+    return result
+
+
+def budget(value: Any) -> str:
+    """`{wrong_blocks = "1/10000"}`: the name of the shipped operating point that keeps it."""
+    if not isinstance(value, Mapping) or set(value) != {"wrong_blocks"}:
+        raise ValueError('must be {wrong_blocks = "1/10000"}')
+    try:
+        share = float(Fraction(str(value["wrong_blocks"])))
+    except (ValueError, ZeroDivisionError):
+        raise ValueError("wrong_blocks must be a share like 1/10000") from None
+    return rate(share)
+
+
+def on_failure(value: Any) -> dict[Cause, Action]:
+    """`allow` or `block` for every cause, or a table by cause (others are allowed)."""
+    given = dict.fromkeys(CAUSES, value) if isinstance(value, str) else value
+    if not isinstance(given, Mapping) or any(action not in ("allow", "block") for action in given.values()):
+        raise ValueError("must be allow or block, or a table of those by cause")
+    if unknown := [cause for cause in given if cause not in CAUSES]:
+        raise ValueError(f"{unknown[0]}: causes are {', '.join(CAUSES)}")
+    return dict(given)
+
+
+def seconds(value: Any) -> float:
+    """Seconds, or a text like `14d`."""
+    return _measure(value, _TIME, "seconds or a text like 12h or 14d")
+
+
+def size(value: Any) -> int:
+    """Bytes, or a text like `4GiB`."""
+    short = re.sub(r"i?b$", "", value.strip().lower()) if isinstance(value, str) else value
+    return int(_measure(short, _SIZE, "bytes or a text like 500MiB or 4GiB"))
+
+
+def match(
+    *,
+    hosts: Iterable[str] | None,
+    clients: tuple[IPv4Network | IPv6Network, ...],
+    paths: tuple[str, ...],
+    methods: tuple[str, ...],
+    labels: frozenset[Label],
+    threat: float,
+) -> Match:
+    """Conditions as `policy` checks them."""
+    return Match(
+        hosts=None if hosts is None else Hosts(hosts),
+        clients=clients,
+        paths=paths,
+        methods=frozenset(method.upper() for method in methods),
+        labels=labels,
+        threat=threat,
+    )
+
+
+def section_of(annotation: Any) -> type[BaseModel]:
+    """The table behind a field's type: itself, or what a tuple of tables holds."""
+    return next(kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type) and _is_table(kind))
+
+
+def _is_table(kind: type) -> bool:
+    return issubclass(kind, BaseModel)
+
+
+def _beside(info: ValidationInfo, name: str) -> Path:
+    folder = (info.context or {}).get("folder", Path())
+    return Path(folder) / Path(name).expanduser()
+
+
+def _domains(file: Path) -> list[str]:
+    try:
+        lines = file.read_text("utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise ValueError(f"cannot read {file}: {error.strerror}") from None
+    words = (line.split("#", 1)[0].split() for line in lines if not line.startswith("!"))
+    return [f".{found[-1].lstrip('*.')}" for found in words if found]
+
+
+def _limits(name: str, value: Any) -> Limits:
+    if name != THREAT and name not in LABELS:
+        raise ValueError(f"{name}: must be flag, block, threat or a label")
+    if not isinstance(value, Mapping) or not set(value) <= set(Limits._fields):
+        raise ValueError(f"{name}: must be a table of flag and block")
+    for limit in value.values():
+        if isinstance(limit, bool) or not isinstance(limit, int | float) or limit < 0:
+            raise ValueError(f"{name}: flag and block must be numbers from 0 to 1 (above 1 is never reached)")
+    return Limits(**{key: float(limit) for key, limit in value.items()})
+
+
+def _measure(value: Any, units: dict[str, int], allowed: str) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
+        return float(value)
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]?)", value.strip().lower()) if isinstance(value, str) else None
+    if found is None or found[2] not in units:
+        raise ValueError(f"must be {allowed}")
+    return float(found[1]) * units[found[2]]

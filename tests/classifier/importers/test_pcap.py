@@ -1,0 +1,162 @@
+"""Captures made here: conversations in, records out."""
+
+import io
+import struct
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import pytest
+from scapy.layers.dns import DNS, DNSQR, DNSRR
+from scapy.layers.inet import IP, TCP, UDP
+from scapy.packet import Packet
+from scapy.utils import wrpcap, wrpcapng
+
+from classifier import importers
+from classifier.importers import BadLine
+from classifier.records import FlowRecord
+
+CLIENT, SERVER = "192.0.2.1", "198.51.100.2"
+GET = b"GET /a?b=c HTTP/1.1\r\nHost: shop.example\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+
+Flows = Callable[..., list[FlowRecord]]
+
+
+def talk(*turns: tuple[str, bytes], port: int = 4000, to: int = 80, whole: bool = True) -> Iterator[Packet]:
+    """A conversation: turns of ("up" | "down", bytes), with handshake and farewell when `whole`."""
+    up = IP(src=CLIENT, dst=SERVER) / TCP(sport=port, dport=to)
+    down = IP(src=SERVER, dst=CLIENT) / TCP(sport=to, dport=port)
+    seq = {"up": 1000, "down": 2**32 - 3}  # wraps soon
+    if whole:
+        yield up / b""
+        up[TCP].flags, up[TCP].seq = "S", 999
+        yield up.copy()
+        down[TCP].flags, down[TCP].seq = "SA", 2**32 - 4
+        yield down.copy()
+    for side, data in turns:
+        packet = (up if side == "up" else down).copy()
+        packet[TCP].flags, packet[TCP].seq = "PA", seq[side] % 2**32
+        seq[side] += len(data)
+        yield packet / data
+    for side, packet in (("up", up), ("down", down)) if whole else ():
+        packet[TCP].flags, packet[TCP].seq = "FA", seq[side] % 2**32
+        yield packet.copy()
+
+
+@pytest.fixture
+def flows(tmp_path: Path) -> Flows:
+    def read(packets: Iterable[Packet], name: str = "x.pcap") -> list[FlowRecord]:
+        stamped = list(packets)
+        for number, packet in enumerate(stamped):
+            packet.time = 1000.0 + number
+        (wrpcapng if name.endswith("ng") else wrpcap)(str(tmp_path / name), stamped)
+        found = list(importers.read(tmp_path / name))
+        assert not any(isinstance(each, BadLine) for each in found)
+        return found  # type: ignore[return-value]
+
+    return read
+
+
+@pytest.mark.parametrize("name", ["x.pcap", "x.pcapng"])
+def test_a_request_and_its_reply(flows: Flows, name: str, tmp_path: Path) -> None:
+    (record,) = flows(talk(("up", GET), ("down", OK)), name)
+    assert record == FlowRecord(
+        id=f"{tmp_path / name}#1", kind="http", phase="response", time=1003.0, client=CLIENT, host="shop.example",
+        port=80, method="GET", scheme="http", path="/a?b=c", http_version="HTTP/1.1",
+        request_headers=(("Host", "shop.example"),), status=200, response_headers=(("Content-Length", "5"),),
+        response_body=b"hello", bytes_down=5, seconds=1.0,
+    )  # fmt: skip
+
+
+def test_pipelined_requests_are_paired_in_order(flows: Flows) -> None:
+    found = flows(
+        talk(("up", GET + GET.replace(b"/a", b"/b")), ("down", OK[:20]), ("down", OK[20:] + OK.replace(b"200", b"404")))
+    )
+    assert [(record.path[:2], record.status) for record in found] == [("/a", 200), ("/b", 404)]
+
+
+def test_reordered_and_repeated_segments(flows: Flows) -> None:
+    packets = list(talk(("up", GET[:9]), ("up", GET[9:30]), ("up", GET[30:]), ("down", OK)))
+    packets[3:6] = [packets[5], packets[3], packets[3], packets[4], packets[5]]
+    (record,) = flows(packets)
+    assert (record.path, record.status) == ("/a?b=c", 200)
+
+
+def test_a_request_without_reply_and_a_reply_without_request(flows: Flows) -> None:
+    found = flows([*talk(("up", GET), whole=False), *talk(("down", OK), port=4001, whole=False)])
+    assert {(record.phase, record.method, record.status, record.host) for record in found} == {
+        ("request", "GET", 0, "shop.example"),
+        ("response", "", 200, SERVER),
+    }
+
+
+def test_a_port_used_again_is_another_connection(flows: Flows) -> None:
+    found = flows([*talk(("up", GET), ("down", OK)), *talk(("up", GET), ("down", OK))])
+    assert [record.status for record in found] == [200, 200]
+
+
+def test_an_absolute_target_names_the_host(flows: Flows) -> None:
+    (record,) = flows(talk(("up", b"GET http://other.example:81/x?y HTTP/1.1\r\nHost: shop.example\r\n\r\n")))
+    assert (record.host, record.port, record.path) == ("other.example", 81, "/x?y")
+
+
+def test_a_tunnel_and_what_is_in_it(flows: Flows) -> None:
+    connect = ("up", b"CONNECT shop.example:443 HTTP/1.1\r\n\r\n"), ("down", b"HTTP/1.1 200 OK\r\n\r\n")
+    first, second = flows(talk(*connect, ("up", GET.replace(b"Host: shop.example\r\n", b"")), ("down", OK), to=8080))
+    assert (first.method, first.host, first.port, first.status) == ("CONNECT", "shop.example", 443, 200)
+    assert (second.method, second.host, second.status) == ("GET", "shop.example", 200)
+
+
+def test_other_protocols_are_counted(flows: Flows) -> None:
+    (record,) = flows(talk(("down", b"SSH-2.0-x\r\n"), ("up", b"SSH-2.0-y\r\n"), to=22))
+    assert (record.kind, record.phase, record.host, record.port) == ("tcp", "end", SERVER, 22)
+    assert (record.bytes_up, record.bytes_down) == (11, 11)
+
+
+def test_a_connection_without_a_byte_is_no_flow(flows: Flows) -> None:
+    assert flows(talk()) == []
+
+
+def test_dns_questions_and_answers(flows: Flows) -> None:
+    question = DNSQR(qname="a.example", qtype="A")
+    ask = IP(src=CLIENT, dst=SERVER) / UDP(sport=5000, dport=53)
+    answer = IP(src=SERVER, dst=CLIENT) / UDP(sport=53, dport=5000)
+    found = flows(
+        [
+            ask / DNS(id=1, qd=question),
+            ask / DNS(id=2, qd=question),
+            answer / DNS(id=1, qr=1, qd=question, an=DNSRR(rrname="a.example", rdata="192.0.2.9")),
+            answer / DNS(id=9, qr=1, rcode=3, qd=question),
+            answer / b"\x00not dns",
+        ]
+    )
+    assert [(record.phase, record.qname, record.rcode, record.answers, record.client) for record in found] == [
+        ("response", "a.example", "NOERROR", ("192.0.2.9",), CLIENT),
+        ("response", "a.example", "NXDOMAIN", (), CLIENT),
+        ("request", "a.example", "", (), CLIENT),
+    ]
+
+
+def test_a_capture_cut_anywhere_is_survived(tmp_path: Path) -> None:
+    wrpcap(str(tmp_path / "x.pcap"), list(talk(("up", GET), ("down", OK))))
+    whole = (tmp_path / "x.pcap").read_bytes()
+    for size in range(4, len(whole), 7):
+        (tmp_path / "cut.pcap").write_bytes(whole[:size])
+        assert len([each for each in importers.read(tmp_path / "cut.pcap") if isinstance(each, FlowRecord)]) <= 1
+
+
+def test_bytes_changed_anywhere_are_survived(tmp_path: Path) -> None:
+    wrpcap(str(tmp_path / "x.pcap"), list(talk(("up", GET), ("down", OK))))
+    whole = (tmp_path / "x.pcap").read_bytes()
+    for place in range(0, len(whole), 5):
+        changed = whole[:place] + struct.pack("B", whole[place] ^ 0xFF) + whole[place + 1 :]
+        (tmp_path / "changed.pcap").write_bytes(changed)
+        for each in importers.read(tmp_path / "changed.pcap"):
+            assert isinstance(each, FlowRecord | BadLine)
+
+
+def test_a_capture_may_come_through_a_pipe(tmp_path: Path) -> None:
+    wrpcap(str(tmp_path / "x.pcap"), list(talk(("up", GET), ("down", OK))))
+    raw = io.BytesIO((tmp_path / "x.pcap").read_bytes())
+    found = list(importers.records(io.BufferedReader(raw), "-"))
+    assert [each.id for each in found if isinstance(each, FlowRecord)] == ["-#1"]

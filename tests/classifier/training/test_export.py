@@ -1,0 +1,76 @@
+"""The exported file says what the network says, and weights come back as they were."""
+
+import numpy as np
+import pytest
+import torch
+
+from classifier.artifact import Model, ModelCard, ModelRefused, read_card
+from classifier.errors import UserError
+from classifier.features import SCHEMA, extract, stack
+from classifier.records import LABELS, FlowRecord
+from classifier.training.export import export, load_weights, save_weights
+from classifier.training.network import Config, Network
+
+SMALL = Config(buckets=512, grams_dim=4, bytes_dim=4, stem=8, deep=8, hidden=16)
+ROWS = [
+    extract(FlowRecord(host="a.example", path="/a?b=c")),
+    extract(FlowRecord(host="b.example", request_body=b"ab" * 900)),
+    extract(FlowRecord(kind="dns", qname="c.example", qtype="A")),
+]
+
+
+@pytest.fixture
+def network():
+    torch.manual_seed(3)
+    return Network(SMALL).eval()
+
+
+def card(**changes):
+    return ModelCard(schema=SCHEMA, labels=list(LABELS), method="test", **changes)
+
+
+def test_the_file_gives_the_networks_probabilities_at_any_length(network, tmp_path):
+    export(network, tmp_path / "m.onnx", card(), ROWS)
+    model = Model.load(tmp_path / "m.onnx", "cpu")
+    for rows in (ROWS[:1], ROWS[1:2], ROWS):
+        tokens, numbers, _ = stack(rows)
+        with torch.no_grad():
+            logits, embedding = network(torch.from_numpy(tokens), torch.from_numpy(numbers))
+        served, embedded = model.run(tokens, numbers)
+        assert np.allclose(served, torch.softmax(logits, 1).numpy(), atol=1e-5)
+        assert np.allclose(embedded, embedding.numpy(), atol=1e-4)
+
+
+def test_it_is_one_file_with_its_card(network, tmp_path):
+    export(network, tmp_path / "m.onnx", card(), ROWS)
+    assert [path.name for path in tmp_path.iterdir()] == ["m.onnx"]
+    assert read_card(tmp_path / "m.onnx").method == "test"
+
+
+def test_exporting_leaves_the_network_trainable(network, tmp_path):
+    export(network, tmp_path / "m.onnx", card(), ROWS)
+    network(torch.full((1, 32), 300), torch.zeros(1, ROWS[0].numbers.size))[0].sum().backward()
+    assert network.byte.grad is not None
+
+
+def test_a_file_that_the_serving_side_would_refuse_is_not_handed_out(network, tmp_path):
+    with torch.no_grad():
+        network.head.bias.fill_(float("nan"))
+    with pytest.raises(ModelRefused):
+        export(network, tmp_path / "m.onnx", card(), ROWS)
+
+
+def test_weights_come_back_with_their_sizes(network, tmp_path):
+    save_weights(network, tmp_path / "w.safetensors")
+    again = load_weights(tmp_path / "w.safetensors")
+    assert again.config == SMALL
+    assert all(torch.equal(value, again.state_dict()[name]) for name, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not weights", b"\x10\x00\x00\x00\x00\x00\x00\x00{}"])
+def test_weights_that_cannot_be_read_are_one_clear_error(tmp_path, content):
+    path = tmp_path / "w.safetensors"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match=r"cannot read the weights .*w\.safetensors"):
+        load_weights(path)

@@ -1,0 +1,65 @@
+"""The network's promises: shapes, blindness to padding, and where its parts end."""
+
+import pytest
+import torch
+
+from classifier.features import NUMBERS, SEGMENTS
+from classifier.records import LABELS
+from classifier.training.network import Config, Network
+
+SMALL = Config(buckets=512, grams_dim=4, bytes_dim=4, stem=8, deep=8, hidden=16)
+
+
+@pytest.fixture
+def network():
+    torch.manual_seed(0)
+    return Network(SMALL).eval()
+
+
+def inputs(rows=3, length=64):
+    generator = torch.Generator().manual_seed(1)
+    tokens = torch.randint(256, len(SEGMENTS) * 256, (rows, length), generator=generator, dtype=torch.int32)
+    return tokens, torch.rand(rows, len(NUMBERS), generator=generator)
+
+
+def test_shapes(network):
+    logits, embedding = network(*inputs())
+    assert logits.shape == (3, len(LABELS)) and embedding.shape == (3, SMALL.hidden)
+
+
+@pytest.mark.parametrize("more", [32, 64, 960])
+def test_padding_changes_nothing(network, more):
+    tokens, numbers = inputs()
+    padded = torch.nn.functional.pad(tokens, (0, more))
+    assert torch.allclose(network(tokens, numbers)[0], network(padded, numbers)[0], atol=1e-5)
+
+
+def test_a_row_scores_the_same_alone_and_in_a_batch(network):
+    tokens, numbers = inputs()
+    alone = torch.cat([network(tokens[i : i + 1], numbers[i : i + 1])[0] for i in range(3)])
+    assert torch.allclose(network(tokens, numbers)[0], alone, atol=1e-5)
+
+
+def test_case_is_folded_for_the_n_grams_only(network):
+    upper, lower = (torch.tensor([[3 * 256 + byte for byte in raw]], dtype=torch.int32) for raw in (b"SELECT", b"select"))
+    assert torch.equal(network._grams(upper), network._grams(lower))
+    assert not torch.equal(network.table()[upper], network.table()[lower])
+
+
+def test_n_grams_mean_the_same_in_path_query_and_body_but_not_in_the_host(network):
+    path, query, host = (
+        torch.tensor([[segment * 256 + byte for byte in b"../../etc"]], dtype=torch.int32) for segment in (3, 4, 2)
+    )
+    assert torch.equal(network._grams(path), network._grams(query))
+    assert not torch.equal(network._grams(path), network._grams(host))
+
+
+def test_a_temperature_scales_only_its_kind(network):
+    tokens, numbers = inputs(2)
+    numbers[:, :9] = 0.0
+    numbers[0, NUMBERS.index("kind_http")] = numbers[1, NUMBERS.index("kind_tls")] = 1.0
+    before = network(tokens, numbers)[0]
+    with torch.no_grad():
+        network.log_temperature[NUMBERS.index("kind_tls")] = torch.log(torch.tensor(2.0))
+    after = network(tokens, numbers)[0]
+    assert torch.allclose(after[0], before[0]) and torch.allclose(after[1], before[1] / 2, atol=1e-6)

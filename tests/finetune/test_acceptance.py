@@ -1,0 +1,190 @@
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from classifier.records import Label
+from finetune import acceptance
+from finetune.acceptance import Gate, Judged
+
+A, F, B = 0, 1, 2
+
+
+def judged(
+    hostile: Sequence[bool],
+    before: Sequence[int],
+    after: Sequence[int],
+    threat_before: Sequence[float] | None = None,
+    threat_after: Sequence[float] | None = None,
+    labels: Sequence[Label] | None = None,
+) -> Judged:
+    count = len(hostile)
+    return Judged(
+        np.array(hostile, bool),
+        labels or [Label.SQLI if each else Label.BENIGN for each in hostile],
+        [str(i) for i in range(count)],
+        np.array(threat_before if threat_before is not None else before, float),
+        np.array(threat_after if threat_after is not None else after, float),
+        np.array(before, np.int64),
+        np.array(after, np.int64),
+    )
+
+
+def by_name(gates: Sequence[Gate]) -> dict[str, Gate]:
+    return {gate.name: gate for gate in gates}
+
+
+@pytest.mark.parametrize(
+    ("hostile", "before", "after", "expected"),
+    [
+        ([False] * 3, [B, B, F], [A, A, A], {"reported": True}),
+        ([False] * 3, [B, B, F], [A, A, F], {"reported": False}),
+        ([False] * 20, [B] * 20, [A] * 19 + [F], {"reported": True}),
+        ([False] * 20, [B] * 20, [A] * 17 + [B] * 3, {"reported": False}),
+        ([True] * 4, [A] * 4, [F, B, A, A], {"missed": True}),
+        ([True] * 4, [A] * 4, [F, A, A, A], {"missed": False}),
+        ([False, True], [B, A], [A, B], {"reported": True, "missed": True}),
+        ([False, True], [A, B], [A, B], {}),
+    ],
+)
+def test_what_people_reported_must_come_out_right(
+    hostile: list[bool], before: list[int], after: list[int], expected: dict[str, bool]
+) -> None:
+    gates = by_name(list(acceptance.reported(judged(hostile, before, after))))
+    assert {name: gate.passed for name, gate in gates.items()} == expected
+
+
+def blurred(sharp: float, count: int = 200) -> tuple[list[bool], list[float]]:
+    """Rows whose threats part the classes the better, the larger `sharp`."""
+    rng = np.random.default_rng(0)
+    hostile = [index % 2 == 0 for index in range(count)]
+    return hostile, [float(rng.normal(sharp * each, 1.0)) for each in hostile]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "mends", "passed"),
+    [
+        (0.5, 3.0, False, True),
+        (3.0, 0.5, False, False),
+        (3.0, 0.5, True, False),
+        (3.0, 3.0, False, False),
+        (3.0, 3.0, True, True),
+    ],
+)
+def test_site_quality_must_rise_or_hold_while_reports_are_mended(
+    before: float, after: float, mends: bool, passed: bool
+) -> None:
+    hostile, old = blurred(before)
+    _, new = blurred(after)
+    gate = acceptance.site_quality(judged(hostile, [A] * 200, [A] * 200, old, new), mends=mends)
+    assert gate.passed is passed
+    assert gate.low <= gate.value <= gate.high
+
+
+def test_too_few_rows_pass_and_name_how_many_are_missing() -> None:
+    hostile, threats = blurred(1.0, 20)
+    gate = acceptance.site_quality(judged(hostile, [A] * 20, [A] * 20, threats, threats), mends=False)
+    assert gate.passed
+    assert gate.needed == 20
+    assert gate.note == "not enough data: 20 more held-out site flows, harmless or hostile needed"
+
+
+@pytest.mark.parametrize(
+    ("count", "before", "after", "flagged", "blocked"),
+    [
+        (1000, 0, 3, True, True),  # within the budget of 1 %
+        (1000, 0, 30, False, True),
+        (1000, 30, 30, True, True),  # beyond it, as the incumbent is
+        (100, 0, 4, True, True),  # may be chance
+        (100, 0, 6, False, True),
+    ],
+)
+def test_site_alarms_stay_in_budget_or_below_the_incumbents(
+    count: int, before: int, after: int, flagged: bool, blocked: bool
+) -> None:
+    ranks = [[F] * loud + [A] * (count - loud) for loud in (before, after)]
+    gates = by_name(list(acceptance.site_alarms(judged([False] * count, *ranks))))
+    assert (gates["site_flagged"].passed, gates["site_blocked"].passed) == (flagged, blocked)
+
+
+def test_one_new_block_of_harmless_traffic_refuses() -> None:
+    gates = by_name(list(acceptance.site_alarms(judged([False] * 100, [A] * 100, [B] + [A] * 99))))
+    assert gates["site_flagged"].passed
+    assert not gates["site_blocked"].passed
+    assert gates["site_blocked"].needed == 29956 - 100
+
+
+def test_site_alarms_without_rows_say_how_many_are_needed() -> None:
+    gates = by_name(list(acceptance.site_alarms(judged([True], [B], [B]))))
+    assert [(gate.passed, gate.needed) for gate in gates.values()] == [(True, 299), (True, 29956)]
+
+
+@pytest.mark.parametrize(
+    ("lost", "alarms", "refused"),
+    [
+        (0, 0, set()),
+        (60, 0, {"base_flagged", "base_blocked"}),
+        (0, 60, {"base_alarms"}),
+    ],
+)
+def test_base_quality_must_be_kept(lost: int, alarms: int, refused: set[str]) -> None:
+    hostile = [True] * 500 + [False] * 500
+    before = [B] * 500 + [A] * 500
+    after = [A] * lost + [B] * (500 - lost) + [F] * alarms + [A] * (500 - alarms)
+    threats = [1.0] * 500 + [0.0] * 500
+    gates = acceptance.base_quality(judged(hostile, before, after, threats, threats))
+    assert {gate.name for gate in gates if not gate.passed} == refused
+
+
+def test_a_lower_area_on_base_rows_refuses() -> None:
+    hostile, old = blurred(3.0, 600)
+    _, new = blurred(1.0, 600)
+    gates = by_name(list(acceptance.base_quality(judged(hostile, [A] * 600, [A] * 600, old, new))))
+    assert not gates["base_auroc"].passed
+    assert gates["base_auroc"].value > 0.1
+
+
+def test_a_large_family_is_judged_by_itself() -> None:
+    labels = [Label.XSS] * 600 + [Label.SQLI] * 20_000
+    after = [A] * 60 + [B] * 540 + [B] * 20_000
+    gates = by_name(list(acceptance.base_quality(judged([True] * 20_600, [B] * 20_600, after, labels=labels))))
+    assert gates["base_flagged"].passed
+    assert not gates["base_flagged_xss"].passed
+
+
+def test_attacks_in_site_requests_must_still_be_flagged() -> None:
+    assert acceptance.site_detection(judged([True] * 200, [B] * 200, [F] * 198 + [A] * 2)).passed
+    assert not acceptance.site_detection(judged([True] * 200, [B] * 200, [F] * 170 + [A] * 30)).passed
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "passed"),
+    [([B, B], [B, F], True), ([B, F], [B, A], False), ([B, A], [B, A], True), ([A], [A], True)],
+)
+def test_sentinels_that_the_incumbent_catches_must_be_caught(before: list[int], after: list[int], passed: bool) -> None:
+    gate = acceptance.sentinels(np.array(before), np.array(after))
+    assert gate.passed is passed
+    assert ("missed by the incumbent" in gate.note) is (A in before)
+
+
+def test_latency_compares_the_quickest_runs() -> None:
+    before = np.array([1.0, 9.0, 1.1])
+    assert acceptance.latency(before, np.array([7.0, 1.2, 1.3])).passed
+    assert not acceptance.latency(before, np.array([1.4, 1.5, 9.0])).passed
+
+
+def test_influence_is_judged_from_three_clients_on() -> None:
+    assert acceptance.influence(1.0, 1, 3).needed == 2
+    assert acceptance.influence(0.5, 3, 3).passed
+    assert not acceptance.influence(0.7, 3, 3).passed
+
+
+def test_the_area_counts_ties_half() -> None:
+    hostile, ones = np.array([True, True, False, False]), np.ones(4)
+    assert acceptance.area(hostile, np.array([2.0, 1.0, 1.0, 0.0]), ones) == 0.875
+    assert acceptance.area(hostile, np.zeros(4), ones) == 0.5
+    assert acceptance.area(np.ones(2, bool), np.zeros(2), np.ones(2)) == 0.5
+
+
+def test_supports_are_the_known_sample_sizes() -> None:
+    assert [acceptance.supports(rate) for rate in (0.01, 0.001, 0.0001)] == [299, 2995, 29956]

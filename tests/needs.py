@@ -1,0 +1,40 @@
+"""What a test needs from the machine: programs and data that not every machine has.
+
+`require("prometheus")` skips the test where the program is missing; a machine that promises it by naming it in
+`SLUICE_REQUIRE` (comma-separated, as CI does) gets a failure instead, so that a skip there cannot hide anything.
+"""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Final, NoReturn
+
+import pytest
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+PACKAGES: Final = {"promtool": "prometheus"}
+"""Program -> the distribution's package that brings it, where their names differ."""
+
+
+def require(program: str) -> str:
+    """The path of `program`, else skip (or fail, where `SLUICE_REQUIRE` promises it)."""
+    found = shutil.which(program)
+    if found is None:
+        missing(program, f"{program} is not installed (package {PACKAGES.get(program, program)})")
+    return found
+
+
+def corpus() -> Path:
+    """The folder of prepared public data: `SLUICE_CORPUS`, else a folder beside the checkout."""
+    folder = Path(os.environ.get("SLUICE_CORPUS", ROOT / "../shared/data")).resolve()
+    if not folder.is_dir():
+        missing("data", f"no corpora at {folder} (set SLUICE_CORPUS)")
+    return folder
+
+
+def missing(need: str, reason: str) -> NoReturn:
+    """Skip for `reason`, or fail where `need` is promised."""
+    promised = {name.strip() for name in os.environ.get("SLUICE_REQUIRE", "").split(",")}
+    if need in promised or PACKAGES.get(need) in promised:
+        pytest.fail(f"SLUICE_REQUIRE promises {need}, but {reason}")
+    pytest.skip(reason)

@@ -1,0 +1,114 @@
+"""The rule book."""
+
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+
+from classifier.card import OperatingPoint
+from classifier.records import LABELS, FlowRecord, Label, Verdict, threat
+from classifier.thresholds import Thresholds
+from proxy.policy import Decision, Exemption, Failure, Hosts, Match, Policy, Rule
+
+POINTS = {"http/request": {"threat": {"0.01": OperatingPoint(0.5, 0.01), "0.0001": OperatingPoint(0.9, 0.0001)}}}
+THRESHOLDS = Thresholds(POINTS)
+RECORD = FlowRecord(host="www.a.example", client="10.1.2.3", method="GET", path="/admin/x?y=1", time=100.0)
+
+
+def verdict(label: str = "sqli", score: float = 0.99) -> Verdict:
+    scores = dict.fromkeys(LABELS, 0.0) | {Label.BENIGN: 1 - score}
+    scores[Label(label)] += score
+    return Verdict(Label(label), threat(scores), scores, "m")
+
+
+def decide(found: Verdict | Failure, record: FlowRecord = RECORD, **options: Any) -> Decision:
+    return Policy(THRESHOLDS, **options).decide(record, found)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "inside", "outside"),
+    [
+        (["a.example"], ["a.example", "A.Example."], ["www.a.example", "xa.example", "example", ""]),
+        ([".a.example"], ["a.example", "www.a.example", "x.y.a.example"], ["ba.example", "example"]),
+        (["*.a.example"], ["www.a.example", "x.y.a.example"], ["a.example", "ba.example"]),
+        (["127.0.0.1"], ["127.0.0.1"], ["127.0.0.11"]),
+        ([], [], ["a.example", ""]),
+    ],
+)
+def test_host_patterns(patterns: list[str], inside: list[str], outside: list[str]) -> None:
+    hosts = Hosts(patterns)
+    assert [host for host in [*inside, *outside] if host in hosts] == inside
+
+
+@pytest.mark.parametrize(
+    ("match", "fits"),
+    [
+        (Match(), True),
+        (Match(hosts=Hosts([".a.example"])), True),
+        (Match(hosts=Hosts(["b.example"])), False),
+        (Match(hosts=Hosts()), False),
+        (Match(clients=(ip_network("10.0.0.0/8"),)), True),
+        (Match(clients=(ip_network("192.168.0.0/16"), ip_network("::1"))), False),
+        (Match(paths=("/admin",)), True),
+        (Match(paths=("/x", "/y")), False),
+        (Match(methods=frozenset({"GET"})), True),
+        (Match(methods=frozenset({"POST"})), False),
+        (Match(labels=frozenset({Label.SQLI})), True),
+        (Match(labels=frozenset({Label.XSS})), False),
+        (Match(threat=0.9), True),
+        (Match(threat=0.999), False),
+        (Match(hosts=Hosts([".a.example"]), paths=("/other",)), False),
+    ],
+)
+def test_a_rule_fits_when_all_its_conditions_hold(match: Match, fits: bool) -> None:
+    decision = decide(verdict(), rules=[Rule("r", match, "allow")])
+    assert decision.action == ("allow" if fits else "block")
+    assert decision.rule == ("r" if fits else "")
+
+
+def test_a_client_mapped_into_ipv6_is_the_same_client() -> None:
+    record = FlowRecord(client="::ffff:10.1.2.3")
+    assert decide(verdict(), record, rules=[Rule("r", Match(clients=(ip_network("10.0.0.0/8"),)), "flag")]).rule == "r"
+
+
+def test_the_first_rule_that_fits_decides() -> None:
+    rules = [Rule("one", Match(paths=("/admin",)), "flag"), Rule("two", Match(), "block")]
+    assert decide(verdict("benign", 0.0), rules=rules)[:1] == ("flag",)
+
+
+def test_an_exception_wins_over_rules_and_thresholds_until_it_expires() -> None:
+    rules = [Rule("all", Match(), "block")]
+    for expires, action in ((None, "allow"), (101.0, "allow"), (100.0, "block"), (1.0, "block")):
+        exemptions = [Exemption("e", Match(hosts=Hosts([".a.example"])), "ops", "why", expires)]
+        decision = decide(verdict(), rules=rules, exemptions=exemptions)
+        assert decision.action == action, expires
+    assert decide(verdict(), exemptions=[Exemption("e", Match(), "ops", "why")]).reason == "exception: why"
+
+
+@pytest.mark.parametrize(
+    ("on_failure", "action"), [({}, "allow"), ({"nan": "allow"}, "allow"), ({"nan": "block"}, "block")]
+)
+def test_a_failure_is_decided_by_its_cause(on_failure: Any, action: str) -> None:
+    decision = decide(Failure("nan"), on_failure=on_failure)
+    assert (decision.action, decision.reason, decision.label) == (action, "not judged (nan)", None)
+
+
+def test_rules_on_names_hold_without_a_verdict_and_rules_on_scores_do_not() -> None:
+    named = Rule("named", Match(hosts=Hosts([".a.example"])), "block")
+    scored = Rule("scored", Match(threat=0.1), "block")
+    assert decide(Failure("exception"), rules=[scored, named]).rule == "named"
+
+
+def test_a_part_that_was_judged_bad_is_blocked_whatever_the_rest() -> None:
+    assert decide(Failure("oversized", verdict())).action == "block"
+    fine = Failure("oversized", verdict("benign", 0.0))
+    assert decide(fine).action == "allow"
+    assert decide(fine, on_failure={"oversized": "block"}).reason == "not judged (oversized)"
+
+
+def test_monitor_and_enforce_differ_in_nothing_but_enforced() -> None:
+    for found in (verdict(), verdict("benign", 0.0), Failure("nan")):
+        monitor, enforce = decide(found), decide(found, mode="enforce")
+        assert monitor == enforce._replace(enforced=False)
+        assert not monitor.blocks
+    assert decide(verdict(), mode="enforce").blocks
