@@ -1,10 +1,11 @@
 # Sluice: `make run` starts the proxy, `make test` runs the tests; both set up what they need, once.
 #
 #   make run ARGS="--mode enforce --listen 127.0.0.1:9080"
-#   make setup    the full environment (proxy, fine-tuning, tests) without starting anything
-#   make check    ruff, mypy, import rules
-#   make bench    requests per second and latency against stock mitmdump (ARGS as for `sluice bench`)
-#   make lock     resolve requirements/*.txt anew
+#   make setup       the full environment (proxy, fine-tuning, tests) without starting anything
+#   make check       ruff, mypy, import rules
+#   make bench       requests per second and latency against stock mitmdump (ARGS as for `sluice bench`)
+#   make dashboards  write deploy/grafana/dashboards from its generator
+#   make lock        resolve requirements/*.txt anew
 
 .DEFAULT_GOAL := help
 .PHONY: help run setup test check bench dashboards lock
@@ -13,7 +14,7 @@ ARGS ?=
 export PYTHON
 
 help:
-	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
+	@awk '!/^#/ { exit } { sub(/^# ?/, ""); print }' Makefile
 
 run:
 	@scripts/setup run

@@ -328,6 +328,15 @@ def _samples() -> list[FlowRecord]:
             )
         ),
         FlowRecord(host="h.example", path="/long", request_body=b"ab" * WINDOW),
+        # masking is part of what comes out: one record of what it hides, and of what it must leave
+        FlowRecord(
+            path="/yoda-1-scaled-300x300?sid=Ab3dEf9hKm2pQr5t&u=0x7171787171&token=select&c=4111111111111111",
+            request_headers=(
+                ("Authorization", "Basic dXNlcjpodW50ZXIyJyBvciAxPTE="),
+                ("Referer", "http://u:p@r.example"),
+            ),
+            request_body=b'{"password": "hunter2\' or 1=1--", "id": "9f86d081884c7d659a2feaa0c55ad015"}',
+        ),
     ]
 
 

@@ -8,7 +8,7 @@ grammars, since a body may be cut anywhere. No pattern looks at a character more
 import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from itertools import pairwise
+from itertools import pairwise, starmap
 from typing import Final
 from urllib.parse import unquote
 
@@ -38,26 +38,24 @@ _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 _HINTS: Final = tuple(
     """
-    pass pwd pw psw pin secret token key auth sess sid srf otp mfa code cred sig ssn iban cvv cvc cvn csc card bearer
-    jwt nonce opaque cookie senha contrasena clave motdepasse ccn
+    pass pw psw pin cret ok key auth sess sid srf otp mfa code cred sig ssn iban cv csc card bearer jwt nonce opaque
+    senha contrasena clave ccn
     """.split()
 )
 # Some part of every secret name.
 
-_NAME: Final = re.compile(
-    r"[\w$](?:(?<![\w$\\-].)|(?<=\\[bfnrt].)|(?<=\\[^bfnrt]))[\w$.\[\]-]{0,63}+(?=\\*[\"']?\s{0,4}(?:=>|[:=]))",
-    re.ASCII,
-)
-_OPENING: Final = re.compile(_NAME.pattern[:-1] + r"\s{0,4}[\[{])", re.ASCII)
-_ASSIGN: Final = re.compile(r"\\*[\"']?\s{0,4}(?P<sign>=>|[:=]=?=?)\s{0,4}")
-_QUOTE: Final = re.compile(r"\\*+[\"']")
+_NAME: Final = re.compile(r"[:=]\s{0,4}[\"']?\\*+([\w$.\[\]-]{1,64}+)(\\?)", re.ASCII)
+"""A sign and the name before it, in a text that is written backwards: signs are rare, words are not."""
 _IN_QUOTES: Final = {
     '"': re.compile(r'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL),
     "'": re.compile(r"[^'\\]*+(?:\\.[^'\\]*+)*+", re.DOTALL),
 }
-_SCHEME: Final = r"(?:(?:basic|bearer|digest|token)\s+)?"
-_AFTER_COLON: Final = re.compile(_SCHEME + r"[^\s&\"'<>;,{}\[\]()\\]*+", re.IGNORECASE)
-_AFTER_EQUALS: Final = re.compile(_SCHEME + r"[^\s&\"'<>;]*+", re.IGNORECASE)
+_ASSIGNED: Final = re.compile(
+    r"\\*[\"']?\s{0,4}(?:(?P<colon>:(?!=))|=>|[:=]=?=?)\s{0,4}(?P<open>(?=[\[{]))?"
+    r"(?:(?P<quote>\\*+[\"'])|(?P<bare>(?:(?i:basic|bearer|digest|token)\s+)?"
+    r"(?(colon)[^\s&\"'<>;,{}\[\]()\\]*+|[^\s&\"'<>;]*+)))"
+)
+"""What follows a name: a sign, then a string, or a bare word that may be empty. A bracket may open here."""
 _NUMBER: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _LEAF: Final = re.compile(
     r"(?P<key>(?P<quote>\\*+\")[^\"\\]*+(?:\\[^\"][^\"\\]*+)*+\\*+\"\s*+:)|(?P<string>\\*+[\"'])|(?P<open>[\[{])|(?P<close>[\]}])"
@@ -74,11 +72,11 @@ _PART: Final = re.compile(
     r"^content-disposition:(?>[^\r\n]*?\bname=)\"?([^\"\r\n;]++)[^\r\n]*+\r?\n(?:[^\r\n]++\r?\n){0,8}+\r?\n",
     re.IGNORECASE | re.MULTILINE,
 )
-_LABEL: Final = re.compile(
-    r"\b(?:name|id|key|field|property)\\*[\"']?\s{0,4}[:=]\s{0,4}\\*[\"']?([\w$.\[\]-]{1,64}+)",
-    re.IGNORECASE | re.ASCII,
-)
-_LABELLED: Final = re.compile(r"\b(?:value|content|data)(?=\\*[\"']?\s{0,4}[:=])", re.IGNORECASE)
+_LABEL: Final = re.compile(r"(?:.*\W)?(?:name|id|key|field|property)", re.IGNORECASE | re.ASCII)
+_LABELS: Final = re.compile(r"\\*[\"']?\s{0,4}[:=]\s{0,4}\\*[\"']?([\w$.\[\]-]{1,64}+)", re.ASCII)
+_LABELLED: Final = re.compile(r"[vVcCdD](?<!\w.)(?i:(?<=v)alue|(?<=c)ontent|(?<=d)ata)(?=\\*[\"']?\s{0,4}[:=])")
+_MARKUP: Final = frozenset({"code", "CODE"})
+"""Elements of HTML that bear the name of a secret."""
 _NEAR: Final = 1024
 _LONGEST: Final = 128
 
@@ -95,6 +93,16 @@ def is_secret(name: str) -> bool:
     return any(word == "key" and before in _KEYS for before, word in pairwise(words))
 
 
+@lru_cache(maxsize=8192)
+def _role(backwards: str, backslash: str) -> tuple[bool, bool] | None:
+    """Whether a name is that of a secret, and whether its value may be the name of another field; None for neither."""
+    name = backwards[::-1]
+    if backslash and name[0] in "bfnrt":
+        name = name[1:]  # the letter belongs to an escape such as a line feed's
+    role = is_secret(name), _LABEL.fullmatch(name) is not None
+    return role if any(role) else None
+
+
 def mask_form(text: str) -> str:
     """Mask the secret values of `name=value&name=value`; a value ends at `&` only."""
     if "=" not in text:
@@ -109,26 +117,24 @@ def mask_form(text: str) -> str:
 
 def mask_fields(text: str) -> str:
     """Mask the values of secret fields wherever they stand in a text. Same length."""
-    lower = text.lower()
-    if not _may_hold_fields(lower):
-        return text
-    if "<" in text:
-        text = _apply(text, _spans(_NAMED, text))
+    if "<" in text and _may_hold_elements(text.lower()):
+        if "name>" in text or "key>" in text:
+            text = _apply(text, _spans(_NAMED, text))
         text = _apply(text, _spans(_ELEMENT, text))
-    if "name=" in text:
+    if "=" not in text and ":" not in text:
+        return text
+    if "name=" in text and "isposition" in text.lower():
         text = _apply(text, _parts(text))
-    if "[" in text or "{" in text:
-        text = _apply(text, _containers(text))
-    text = _apply(text, _assignments(text))
-    if "value" in lower or "content" in lower or "data" in lower:
-        text = _apply(text, _labelled(text))
-    return text
+    secrets, labels = _names(text)
+    if secrets:
+        if "[" in text or "{" in text:
+            text = _apply(text, _containers(text, secrets))
+        text = _apply(text, _assignments(text, secrets))
+    return _apply(text, _labelled(text, labels)) if labels else text
 
 
-def _may_hold_fields(lower: str) -> bool:
-    # Substring searches cost a twentieth of one regular expression with forty alternatives.
-    if "=" not in lower and ":" not in lower and "<" not in lower:
-        return False
+def _may_hold_elements(lower: str) -> bool:
+    # Substring searches cost a twentieth of one regular expression with thirty alternatives.
     for hint in _HINTS:  # noqa: SIM110 (a generator doubles the time)
         if hint in lower:
             return True
@@ -151,7 +157,7 @@ def _apply(text: str, spans: Iterator[Span]) -> str:
 def _spans(pattern: re.Pattern[str], text: str) -> Iterator[Span]:
     """What the second group holds wherever the first is a secret's name."""
     for match in pattern.finditer(text):
-        if is_secret(match[1]):
+        if is_secret(match[1]) and match[1] not in _MARKUP:
             yield *match.span(2), blank
 
 
@@ -163,37 +169,55 @@ def _parts(text: str) -> Iterator[Span]:
             yield part.end(), len(text) if end < 0 else end, blank
 
 
-def _containers(text: str) -> Iterator[Span]:
+def _names(text: str) -> tuple[list[int], list[tuple[int, re.Match[str]]]]:
+    """Where the names of secret fields end, and where the labels that name a secret field start."""
+    secrets: list[int] = []
+    labels: list[tuple[int, re.Match[str]]] = []
+    backwards = text[::-1]
+    if not any(starmap(_role, _NAME.findall(backwards))):
+        return secrets, labels
+    labelled = _LABELLED.search(text) is not None
+    for found in _NAME.finditer(backwards):
+        if role := _role(found[1], found[2]):
+            end = len(text) - found.start(1)
+            if role[0]:
+                secrets.append(end)
+            if labelled and role[1] and (value := _LABELS.match(text, end)) and is_secret(value[1]):
+                labels.append((end, value))
+    return secrets[::-1], labels[::-1]
+
+
+def _containers(text: str, secrets: list[int]) -> Iterator[Span]:
     """All that the arrays and objects hold that stand as values of secret fields."""
     done = 0
-    for name in _OPENING.finditer(text):
-        assign = _ASSIGN.match(text, name.end())
-        if assign and name.start() >= done and is_secret(name[0]):
-            for span in _leaves(text, assign.end()):
-                yield span
-                done = span[1]
+    for start in secrets:
+        if start <= done or (value := _ASSIGNED.match(text, start)) is None or value["open"] is None:
+            continue
+        for span in _leaves(text, value.start("open")):
+            yield span
+            done = span[1]
 
 
-def _assignments(text: str) -> Iterator[Span]:
+def _assignments(text: str, secrets: list[int]) -> Iterator[Span]:
     done = 0
-    for name in _NAME.finditer(text):
-        if name.start() >= done and is_secret(name[0]):
-            for span in _value(text, name.end()):
+    for start in secrets:
+        if start > done:
+            for span in _value(text, start):
                 yield span
                 done = span[1]
 
 
-def _labelled(text: str) -> Iterator[Span]:
+def _labelled(text: str, labels: list[tuple[int, re.Match[str]]]) -> Iterator[Span]:
     """`<input name="csrf" value="…">` and `{"name": "password", "value": "…"}`: the name is a value itself."""
     done = 0
-    for label in _LABEL.finditer(text):
-        if label.start() < done or not is_secret(label[1]):
+    for start, label in labels:
+        if start < done:
             continue
-        low, high = max(done, label.start() - _NEAR), label.end() + _NEAR
-        start = max(low, text.rfind("<", low, label.start()), text.rfind("{", low, label.start()))
+        low, high = max(done, start - _NEAR), label.end() + _NEAR
+        low = max(low, text.rfind("<", low, start), text.rfind("{", low, start))
         ends = (text.find(">", label.end(), high), text.find("}", label.end(), high))
         done = min((end for end in ends if end >= 0), default=label.end())
-        for value in _LABELLED.finditer(text, start, done):
+        for value in _LABELLED.finditer(text, low, done):
             for span in _value(text, value.end()):
                 yield span
                 done = max(done, span[1])
@@ -201,28 +225,24 @@ def _labelled(text: str) -> Iterator[Span]:
 
 def _value(text: str, start: int) -> Iterator[Span]:
     """The span of the string, number or word that is assigned at `start`, just behind a name."""
-    assign = _ASSIGN.match(text, start)
-    if assign is None:
+    value = _ASSIGNED.match(text, start)
+    if value is None:
         return
-    start = assign.end()
-    quote = _QUOTE.match(text, start)
-    if quote:
-        yield quote.end(), _closing(text, quote), blank
-        return
-    bare = (_AFTER_COLON if assign["sign"] == ":" else _AFTER_EQUALS).match(text, start)
-    if bare and bare[0]:
-        number = assign["sign"] == ":" and _NUMBER.fullmatch(bare[0])
-        yield *bare.span(), blank_number if number else blank
+    if value["quote"]:
+        end = _closing(text, value["quote"], value.end())
+        yield value.end(), end, blank
+    elif bare := value["bare"]:
+        yield *value.span("bare"), blank_number if value["colon"] and _NUMBER.fullmatch(bare) else blank
 
 
-def _closing(text: str, quote: re.Match[str]) -> int:
-    """Where the string ends that this quote, itself perhaps escaped, opens."""
-    if len(quote[0]) == 1:
-        inside = _IN_QUOTES[quote[0]].match(text, quote.end())
+def _closing(text: str, quote: str, start: int) -> int:
+    """Where the string ends that this quote, itself perhaps escaped, opens just before `start`."""
+    if len(quote) == 1:
+        inside = _IN_QUOTES[quote].match(text, start)
         return inside.end() if inside else len(text)
-    end = text.find(quote[0], quote.end())
+    end = text.find(quote, start)
     while end > 0 and text[end - 1] == "\\":
-        end = text.find(quote[0], end + 1)
+        end = text.find(quote, end + 1)
     return len(text) if end < 0 else end
 
 
@@ -240,7 +260,7 @@ def _leaves(text: str, start: int) -> Iterator[Span]:
         elif leaf["number"]:
             yield *leaf.span(), blank_number
         elif leaf["string"]:
-            end = _closing(text, leaf)
+            end = _closing(text, leaf["string"], position)
             yield position, end, blank
             position = end + len(leaf["string"])
     yield position, position, blank

@@ -29,6 +29,7 @@ _KEPT: Final = frozenset({"host", ":authority", "content-length", "content-type"
 _COMPRESSED: Final = (
     *(b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18"),  # gzip, zip, zstd, lz4
     *(b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"Rar!"),
+    *(b"x\x01", b"x\x9c", b"x\xda"),  # zlib; its fourth start, `x^`, is how a text may begin
 )
 _FORM: Final = re.compile(r"[\w.$%+\[\]-]{1,128}+=")
 _MAGIC: Final = 16
@@ -54,7 +55,7 @@ def mask(record: FlowRecord) -> FlowRecord:
 
 def mask_text(value: str, *, secret: bool = False) -> str:
     """Mask one free text; with `secret`, all of it is a secret."""
-    return settle(blank if secret else _free, value)
+    return blank(value) if secret else settle(_free, value)
 
 
 def mask_path(path: str) -> str:
@@ -93,7 +94,14 @@ def _kind(name: str) -> Kind:
 
 
 def _header(kind: Kind, value: str) -> str:
-    return settle({"cookie": _cookies, "set-cookie": _set_cookie, "secret": _credentials}.get(kind, _free), value)
+    match kind:
+        case "cookie":
+            return _cookies(value)
+        case "set-cookie":
+            return _set_cookie(value)
+        case "secret":
+            return _credentials(value)
+    return settle(_free, value)
 
 
 _repeated = lru_cache(maxsize=4096)(_header)
@@ -121,7 +129,11 @@ def _credentials(value: str) -> str:
 
 def _path(path: str) -> str:
     resource, mark, query = path.partition("?")
-    return f"{_free(resource)}?{_free(mask_form(query))}" if mark else _free(path)
+    if not mark:
+        return _free(path)
+    if "=" in resource or ":" in resource:
+        return f"{_free(resource)}?{_free(mask_form(query))}"
+    return _free(f"{resource}?{mask_form(query)}")
 
 
 def _body(text: str) -> str:

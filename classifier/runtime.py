@@ -45,20 +45,23 @@ def open_session(model: bytes, device: Device) -> ort.InferenceSession:
     wanted = device != "cpu" and _cuda_visible()
     if device == "cuda" and not wanted:
         raise ModelRefused("provider", f"device = cuda, but {_no_cuda()}; use device = auto or cpu")
-    session = _create(model, [(CUDA, _CUDA_OPTIONS), CPU] if wanted else [CPU])
-    # `session.disable_cpu_ep_fallback` would be the strict switch, but it also refuses graphs whose shape
-    # arithmetic onnxruntime itself places on the CPU, which is every graph with dynamic lengths.
-    if device == "cuda" and session.get_providers()[0] != CUDA:
-        raise ModelRefused("provider", "device = cuda, but CUDA did not start; install sluice-proxy[cuda] or use auto")
-    return session
+    if device == "cuda":
+        return _create(model, [(CUDA, _CUDA_OPTIONS)], strict=True)
+    return _create(model, [(CUDA, _CUDA_OPTIONS), CPU] if wanted else [CPU])
 
 
-def _create(model: bytes, providers: list[Any]) -> ort.InferenceSession:
+def _create(model: bytes, providers: list[Any], *, strict: bool = False) -> ort.InferenceSession:
+    options = _options()
+    if strict:  # no node may run on the CPU: a slow half-CUDA session is refused instead of served
+        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     with _quiet:  # the severity is the process's; a missing CUDA library would print two lines a session
         ort.set_default_logger_severity(_FATAL)
         try:
-            return ort.InferenceSession(model, _options(), providers=providers)
+            return ort.InferenceSession(model, options, providers=providers)
         except Exception as error:  # onnxruntime's errors share no base class of their own
+            if strict:
+                hint = f"CUDA does not run it; install sluice-proxy[cuda] or use device = auto ({_short(error)})"
+                raise ModelRefused("provider", f"device = cuda, but {hint}") from None
             raise ModelRefused("unreadable", f"not a model onnxruntime can run ({_short(error)})") from None
         finally:
             ort.set_default_logger_severity(_WARNING)

@@ -47,13 +47,14 @@ WORDS: Final = frozenset(
 _HEX: Final = "[0-9A-Fa-f]"
 _ENTITIES: Final = {"&quot;": '"', "&apos;": "'", "&amp;": "&", "&lt;": "<", "&gt;": ">", "&sol;": "/"}
 
-ESCAPE: Final = re.compile(
+_ESCAPE: Final = (
     rf"%(?:25){{0,3}}(?:{_HEX}{{2}}|u{_HEX}{{4}})"
-    rf"|(?<!\\)\\{{1,8}}(?:u{_HEX}{{4}}|x{_HEX}{{2}})"
+    rf"|\\(?<!\\\\)\\{{0,7}}(?:u{_HEX}{{4}}|x{_HEX}{{2}})"
     rf"|&\#(?:[xX]{_HEX}{{1,6}}|[0-9]{{1,7}});?"
     rf"|{'|'.join(_ENTITIES)}"
 )
-"""One escaped character; percent escapes may be nested up to four levels."""
+ESCAPE: Final = re.compile(f"({_ESCAPE})")
+"""One escaped character, as the only group; percent escapes may be nested up to four levels."""
 
 # The same escapes, as far as they stand for a letter, a digit or anything beyond ASCII.
 _BYTE: Final = rf"(?:3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|[89A-Fa-f]{_HEX})"
@@ -74,10 +75,19 @@ _BASE64: Final = 12
 _PIECE: Final = re.compile(
     rf"(?P<base64>[A-Za-z0-9+/_-]{{{_BASE64},}}+={{0,2}})"
     rf"|(?P<run>(?:{_ALNUM}++|{_LETTER})++)"
-    rf"|(?P<escape>{ESCAPE.pattern})"
+    rf"|(?P<escape>{_ESCAPE})"
     r"|(?P<backslash>\\++[bfnrt]?)"
 )
+_RUNS: Final = re.compile(rf"(?P<base64>[A-Za-z0-9+/_-]{{{_BASE64},}}+={{0,2}})|(?P<run>{_ALNUM}++)")
 _PLAIN: Final = re.compile(rf"{_ALNUM}+")
+# A run of base64 can only be printable ASCII if its first characters are of these: the top bits of the bytes are zero.
+_DIGITS64: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+_MAYBE64: Final = re.compile(
+    "[CDI-Za-f]"
+    f"[{''.join(_DIGITS64[v] for v in range(62) if not v & 8)}]"
+    f"[{''.join(_DIGITS64[v] for v in range(62) if not v & 2)}]"
+    ".[CDI-Za-f].{7}"
+)
 _BASIC: Final = re.compile(r"\s*([A-Za-z0-9+/_-]+)(=*)\s*")
 _SYNTAX: Final = re.compile(
     r"\.\.[/\\]|<[a-z/!?]|\$[({]|\{\{|&&|\|\||[;|`&]\s*(?:cat|ls|id|whoami|wget|curl|nc|bash|sh|ping|sleep|cmd)\b"
@@ -97,7 +107,35 @@ class _Symbols(dict[int, int]):
 
 _SYMBOLS: Final = _Symbols(
     {code: ord("0" if chr(code).isdigit() else "x" if chr(code).isalpha() else chr(code)) for code in range(128)}
+    | dict.fromkeys(range(128, 256), ord("x"))
 )
+# Tables of bytes are an order of magnitude faster than those of characters.
+_SYMBOL: Final = bytes([_SYMBOLS[code] for code in range(256)])
+_LOWER: Final = bytes([ord(chr(code).lower()) if code > 127 or chr(code).isalnum() else 32 for code in range(256)])
+_RUN: Final = bytes(
+    [code if code < 128 and (chr(code).isalnum() or chr(code) in "+/_-") else 32 for code in range(256)]
+)
+_CLASS: Final = _RUN.translate(bytes([32 if code == 32 else ord("x") for code in range(256)]))
+_MIN64: Final = b"x" * _BASE64
+_BYTE_WORDS: Final = frozenset([word.encode() for word in WORDS])
+
+
+def runs(text: str) -> list[str]:
+    """The runs of letters, digits and `+/_-` of a text."""
+    return text.encode("latin-1", "replace").translate(_RUN).decode("latin-1").split()
+
+
+def run_classes(raw: bytes) -> bytes:
+    """`x` for every letter, digit and `+/_-`, a space for anything else."""
+    return raw.translate(_CLASS)
+
+
+def symbols(text: str) -> str:
+    """Every letter and digit as its symbol."""
+    try:
+        return text.encode("latin-1").translate(_SYMBOL).decode("latin-1")
+    except UnicodeEncodeError:
+        return text.translate(_SYMBOLS)
 
 
 def blank(text: str) -> str:
@@ -106,6 +144,39 @@ def blank(text: str) -> str:
         return text
     if len(text) < _BASE64 and text.isalnum():
         return _run(text)
+    if "\\" in text:
+        return settle(_pieces, text)
+    if ("%" in text or "&" in text) and ESCAPE.search(text):
+        return through(text, _whole)
+    return _whole(text)
+
+
+def _whole(text: str) -> str:
+    """`blank` for a text without escapes."""
+    try:
+        raw = text.encode("latin-1")
+    except UnicodeEncodeError:
+        return settle(_runs, text)
+    if len(raw) >= _BASE64 and _MIN64 in run_classes(raw) and any(map(_MAYBE64.match, runs(text))):
+        return settle(_runs, text)
+    lower = raw.translate(_LOWER)
+    words = lower.split()
+    if _BYTE_WORDS.isdisjoint(words):
+        return raw.translate(_SYMBOL).decode("latin-1")
+    masked, padded = bytearray(raw.translate(_SYMBOL)), b" %b " % lower
+    for word in _BYTE_WORDS.intersection(words):
+        start = padded.find(b" %b " % word)
+        while start >= 0:
+            masked[start : start + len(word)] = raw[start : start + len(word)]
+            start = padded.find(b" %b " % word, start + len(word))
+    return masked.decode("latin-1")
+
+
+def _runs(text: str) -> str:
+    return _RUNS.sub(_symbols, text)
+
+
+def _pieces(text: str) -> str:
     return _PIECE.sub(_symbols, text)
 
 
@@ -130,7 +201,7 @@ def blank_number(text: str) -> str:
 
 def is_base64_text(run: str) -> bool:
     """Whether a run of letters and digits is base64 or base64url of printable ASCII."""
-    decoded = _unbase64(run.rstrip("="))
+    decoded = _unbase64(run.rstrip("=")) if _MAYBE64.match(run) else None
     return bool(decoded and _READABLE.fullmatch(decoded))
 
 
@@ -145,24 +216,27 @@ def settle(change: Callable[[str], str], text: str) -> str:
         if changed == text:
             return text
         text = changed
-    return text.translate(_SYMBOLS)
+    return symbols(text)
 
 
 def through(text: str, change: Callable[[str], str]) -> str:
     """Apply a length-preserving rule to the text without its escapes; what it changed is escaped as before."""
-    plain = ESCAPE.sub(_decoded, text)
+    parts = ESCAPE.split(text)
+    escapes = parts[1::2]
+    decoded = [_DECODED[escape] for escape in escapes]
+    parts[1::2] = decoded
+    plain = "".join(parts)
     after = change(plain)
     if after == plain:
         return text
-    out: list[str] = []
-    last = position = 0
-    for escape in ESCAPE.finditer(text):
-        until = position + escape.start() - last
-        out.append(after[position:until])
-        out.append(escape[0] if after[until] == plain[until] else _encode(escape[0], after[until]))
-        position, last = until + 1, escape.end()
-    out.append(after[position:])
-    return "".join(out)
+    position = 0
+    for index, (part, escape) in enumerate(zip(parts[::2], escapes, strict=False)):
+        until = position + len(part)
+        parts[2 * index] = after[position:until]
+        parts[2 * index + 1] = escape if after[until] == decoded[index] else _encode(escape, after[until])
+        position = until + 1
+    parts[-1] = after[position:]
+    return "".join(parts)
 
 
 def _symbols(piece: re.Match[str]) -> str:
@@ -176,13 +250,13 @@ def _run(source: str) -> str:
     if not source.isalnum() and ESCAPE.search(source):
         if ESCAPE.sub(_decoded, source).lower() in WORDS:
             return source
-        return through(source, lambda text: text.translate(_SYMBOLS))
-    return source if source.lower() in WORDS else source.translate(_SYMBOLS)
+        return through(source, symbols)
+    return source if source.lower() in WORDS else symbols(source)
 
 
 def _base64(source: str) -> str:
     token = source.rstrip("=")
-    decoded = _unbase64(token)
+    decoded = _unbase64(token) if _MAYBE64.match(token) else None
     if decoded and _READABLE.fullmatch(decoded) and _SYNTAX.search(decoded):
         return _rebase64(blank(decoded), token) + source[len(token) :]
     return _PLAIN.sub(lambda run: _run(run[0]), source)
@@ -203,10 +277,22 @@ def _rebase64(text: str, like: str) -> str:
 
 
 def _decoded(escape: re.Match[str]) -> str:
-    return _decode(escape[0])
+    return _DECODED[escape[0]]
 
 
-@lru_cache(maxsize=4096)
+class _Decoded(dict[str, str]):
+    """Escape to character, remembered; emptied when it is full."""
+
+    def __missing__(self, escape: str) -> str:
+        if len(self) >= 4096:
+            self.clear()
+        self[escape] = character = _decode(escape)
+        return character
+
+
+_DECODED: Final = _Decoded()
+
+
 def _decode(escape: str) -> str:
     if escape in _ENTITIES:
         return _ENTITIES[escape]

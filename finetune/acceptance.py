@@ -30,7 +30,8 @@ BASE_DETECTION: Final = 0.02
 BASE_ALARMS: Final = 0.01
 """Largest loss on base traffic, held against the upper end of its interval."""
 SITE_DETECTION: Final = 0.05
-"""Largest loss of flagged attacks in the site's own requests: where all was flagged, some were right by accident."""
+REPORTED_DETECTION: Final = 0.1
+"""Largest losses of flagged attacks: in the site's ordinary requests, and in reported ones against ordinary ones."""
 SITE_AUROC: Final = 0.02
 """Largest loss of site quality for a candidate that mends reported false positives."""
 FLAGGED, BLOCKED = 0.01, 0.0001
@@ -112,9 +113,26 @@ def site_quality(rows: Judged, *, mends: bool, seed: int = 0) -> Gate:
     return Gate("site_quality", low > limit, value, low, high, limit)
 
 
-def site_detection(rows: Judged, *, seed: int = 0) -> Gate:
-    """Attacks in the site's own requests that the incumbent flags must still be flagged."""
-    return _kept("site_detection", rows.take(rows.hostile), _lost(1), SITE_DETECTION, seed, "attacks in site requests")
+def site_detection(rows: Judged, reported: Bools, *, seed: int = 0) -> Iterator[Gate]:
+    """Attacks grafted into the site's own requests; `reported` [N] are those in requests that were false positives.
+
+    In ordinary requests what the incumbent flags must still be flagged. In reported ones the incumbent flagged
+    everything, attacks by accident among them; there the candidate must not do much worse than in ordinary ones.
+    """
+    what = "attacks in site requests"
+    ordinary = rows.take(rows.hostile & ~reported)
+    yield _kept("site_detection", ordinary, _lost(1), SITE_DETECTION, seed, what)
+    there = rows.take(rows.hostile & reported).rank_after > 0
+    if len(there) == 0:
+        return
+    if min(len(there), len(ordinary.labels)) < ENOUGH:
+        yield _scarce("reported_detection", ENOUGH - min(len(there), len(ordinary.labels)), what)
+        return
+    elsewhere = ordinary.rank_after > 0
+    value = float(elsewhere.mean() - there.mean())
+    spread = 1.645 * float(elsewhere.var() / len(elsewhere) + there.var() / len(there)) ** 0.5
+    low, high = value - spread, value + spread
+    yield Gate("reported_detection", low <= REPORTED_DETECTION, value, low, high, REPORTED_DETECTION)
 
 
 def site_alarms(rows: Judged) -> Iterator[Gate]:

@@ -113,16 +113,16 @@ def thin(records: Iterable[FlowRecord], words: Mapping[str, Word]) -> list[Candi
 
 
 def examples(
-    candidates: Sequence[Candidate], features: Sequence[Features], threats: Sequence[float], flags: Sequence[float]
+    candidates: Sequence[Candidate], features: Sequence[Features], threats: Sequence[float], alarms: Sequence[bool]
 ) -> list[Example]:
     """Candidates with their features and the incumbent's threat, exact duplicates once.
 
-    An unlabelled flow counts as weakly benign unless a view of it reaches its entry of `flags` (the threat from
-    which the incumbent flags a flow of that kind and phase) or its group holds a labelled threat; else it is left
-    out. Of duplicates a labelled one wins, then the heaviest.
+    An unlabelled flow counts as weakly benign unless the incumbent raises an alarm over a view of it (its entry in
+    `alarms`) or its group holds a labelled threat; else it is left out. Of duplicates a labelled one wins, then the
+    heaviest.
     """
-    judged = list(zip(candidates, features, threats, flags, strict=True))
-    suspects = {candidate.record.id for candidate, _, threat, flag in judged if threat >= flag}
+    judged = list(zip(candidates, features, threats, alarms, strict=True))
+    suspects = {candidate.record.id for candidate, _, _, alarm in judged if alarm}
     hostile = {candidate.group for candidate in candidates if candidate.word and candidate.word.label not in HARMLESS}
     found: dict[str, Example] = {}
     for candidate, row, threat, _ in judged:

@@ -6,17 +6,20 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from classifier.artifact import Model
+from classifier.card import OperatingPoints
 from classifier.features import Features, extract, operating_key
 from classifier.records import HARMLESS, Label
 from classifier.scorer import Scorer
 from classifier.training import synthetic
 from classifier.training.corpus import Row
 from finetune import acceptance
-from finetune.acceptance import Floats, Gate, Judged
+from finetune.acceptance import Bools, Floats, Gate, Judged
 from finetune.dataset import JUDGED, Example
 from finetune.judging import Judge, Paper, compare
+from finetune.points import Scores, carried
 from finetune.site import Site, graft_paper, paper
 from finetune.transplant import Grafted
 
@@ -26,38 +29,50 @@ _TIMED, _REPEATS = 40, 7
 
 
 class Exam(NamedTuple):
-    """The papers of one run. `calibration` sets the candidate's thresholds and judges nothing."""
+    """The papers of one run. `scale` (base rows) and `calm` (site rows) set thresholds and judge nothing."""
 
     labelled: Paper
     site: Paper
     grafts: Paper
+    donors: Paper
     base: Paper
     sentinels: Paper
-    calibration: Paper
+    scale: Paper
+    calm: Paper
 
 
 def prepare(site: Site, grafts: Sequence[Grafted], base: Sequence[Row]) -> Exam:
-    """Papers from held-out examples, held-out grafts and base rows."""
+    """Papers from held-out examples, held-out grafts and base rows, half of which calibrate."""
     judging, calibrating = _halves(site.holdout)
     known = _known(base)
+    order = np.random.default_rng(0).permutation(len(known.labels))
     own = paper(judging).join(graft_paper(graft for graft in grafts if graft.label not in HARMLESS))
     return Exam(
         labelled=paper(site.labelled),
         site=own,
         grafts=graft_paper(grafts),
-        base=known.take(range(0, len(known.labels), 2)),
+        donors=_donors(grafts),
+        base=known.take(order[::2]),
         sentinels=_sentinels(),
-        calibration=paper(calibrating).join(known.take(range(1, len(known.labels), 2))),
+        scale=known.take(order[1::2]),
+        calm=paper(calibrating),
     )
 
 
-def harmless_threats(candidate: Judge, calibration: Paper) -> dict[str, Floats]:
-    """The candidate's threats of harmless calibration rows, by kind/phase."""
-    rows = calibration.take(np.flatnonzero(~calibration.hostile))
-    found: dict[str, list[float]] = {}
-    for record, threat in zip(rows.records, candidate.threats(rows.features), strict=True):
-        found.setdefault(operating_key(record), []).append(float(threat))
-    return {key: np.array(values) for key, values in found.items()}
+def calibrated(exam: Exam, incumbent: Judge, candidate: Judge) -> OperatingPoints:
+    """The incumbent's operating points on the candidate's scale."""
+    base, calm = compare(exam.scale, incumbent, candidate), compare(exam.calm, incumbent, candidate)
+    keys, calm_keys = _keys(exam.scale), _keys(exam.calm)
+    scores = {}
+    for key in set(keys.tolist()):
+        hostile = (keys == key) & base.hostile
+        harmless = calm.threat_after[(calm_keys == key) & ~calm.hostile]
+        scores[key] = Scores(base.threat_before[hostile], base.threat_after[hostile], harmless)
+    return carried(incumbent.points, scores)
+
+
+def _keys(paper: Paper) -> npt.NDArray[np.str_]:
+    return np.array([operating_key(record) for record in paper.records], np.str_)
 
 
 def sit(exam: Exam, site: Site, incumbent: Judge, candidate: Judge, seed: int) -> tuple[list[Gate], dict[str, Any]]:
@@ -69,7 +84,7 @@ def sit(exam: Exam, site: Site, incumbent: Judge, candidate: Judge, seed: int) -
     gates = [
         *reported,
         acceptance.site_quality(own, mends=bool(reported) and all(gate.passed for gate in reported), seed=seed),
-        acceptance.site_detection(compare(exam.grafts, incumbent, candidate), seed=seed),
+        *acceptance.site_detection(compare(exam.grafts, incumbent, candidate), _alarming(exam, incumbent), seed=seed),
         *acceptance.site_alarms(own),
         *acceptance.base_quality(base, seed=seed),
         acceptance.sentinels(watched.rank_before, watched.rank_after),
@@ -96,6 +111,16 @@ def _seconds(scorer: Scorer, rows: Sequence[Features]) -> float:
     for row in rows:
         scorer.score(row)
     return (time.perf_counter() - begun) / len(rows)
+
+
+def _alarming(exam: Exam, incumbent: Judge) -> Bools:
+    """Which grafts grew on a request that the incumbent flags or blocks as it is."""
+    return incumbent.opinion(exam.donors.records, exam.donors.features)[1] > 0
+
+
+def _donors(grafts: Sequence[Grafted]) -> Paper:
+    records = [graft.donor for graft in grafts]
+    return Paper(records, [extract(record) for record in records], [Label.BENIGN] * len(records), [""] * len(records))
 
 
 def _halves(rows: Sequence[Example]) -> tuple[list[Example], list[Example]]:

@@ -7,10 +7,10 @@ import numpy as np
 
 from classifier.artifact import Model
 from classifier.card import OperatingPoints
-from classifier.features import Features, operating_key
+from classifier.features import Features
 from classifier.records import HARMLESS, FlowRecord, Label
 from classifier.scorer import Scorer
-from classifier.thresholds import FLAG_AT, THREAT, Thresholds
+from classifier.thresholds import Thresholds
 from finetune.acceptance import Bools, Floats, Ints, Judged
 
 RANKS: Final = {"allow": 0, "flag": 1, "block": 2}
@@ -57,25 +57,16 @@ class Judge:
         self._scorer = Scorer(model)
         self._thresholds = Thresholds(self.points)
 
-    def opinion(self, paper: Paper) -> tuple[Floats, Ints]:
+    def opinion(self, records: Sequence[FlowRecord], features: Sequence[Features]) -> tuple[Floats, Ints]:
         """Threats float [N] and ranks int [N] (0 allowed, 1 flagged, 2 blocked). Raises BadScore."""
-        verdicts = self._scorer.score_many(paper.features)
-        actions = [self._thresholds.decide(*pair)[0] for pair in zip(paper.records, verdicts, strict=True)]
+        verdicts = self._scorer.score_many(features)
+        actions = [self._thresholds.decide(*pair)[0] for pair in zip(records, verdicts, strict=True)]
         ranks = np.array([RANKS[action] for action in actions], np.int64)
         return np.array([verdict.threat for verdict in verdicts], np.float64), ranks
-
-    def threats(self, features: Sequence[Features]) -> Floats:
-        """Threats float [N]. Raises BadScore."""
-        return np.array([verdict.threat for verdict in self._scorer.score_many(features)], np.float64)
-
-    def flag(self, record: FlowRecord) -> float:
-        """The threat from which a record of this kind and phase is flagged; 0.5 where no point says."""
-        point = self.points.get(operating_key(record), {}).get(THREAT, {}).get(FLAG_AT)
-        return 0.5 if point is None else point.threshold
 
 
 def compare(paper: Paper, incumbent: Judge, candidate: Judge) -> Judged:
     """The rows as both see them. Raises BadScore."""
-    threat_before, rank_before = incumbent.opinion(paper)
-    threat_after, rank_after = candidate.opinion(paper)
+    threat_before, rank_before = incumbent.opinion(paper.records, paper.features)
+    threat_after, rank_after = candidate.opinion(paper.records, paper.features)
     return Judged(paper.hostile, paper.labels, paper.groups, threat_before, threat_after, rank_before, rank_after)

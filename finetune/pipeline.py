@@ -32,10 +32,9 @@ from finetune import exam
 from finetune.acceptance import Gate
 from finetune.exam import Exam
 from finetune.judging import Judge
-from finetune.points import raised
 from finetune.replay import Mixer, base_rows
 from finetune.site import Site, gather, grafted
-from finetune.teaching import ROUNDS, mixer, teach
+from finetune.teaching import ROUNDS, mixer, share_cores, teach
 from finetune.trainable import STRATEGIES
 
 WEIGHTS: Final = "weights.safetensors"
@@ -103,6 +102,7 @@ def run(options: Options, shipped: Path | None = None) -> Outcome:
     `shipped` is the release to start from where nothing was promoted, by default the one in the package.
     """
     begun = time.monotonic()
+    share_cores()
     registry = Registry(options.registry or options.state, shipped=shipped)
     with exclusive(options.state), tempfile.TemporaryDirectory(prefix="sluice-") as scratch:
         incumbent = _incumbent(registry, options.channel)
@@ -110,7 +110,7 @@ def run(options: Options, shipped: Path | None = None) -> Outcome:
         site = gather(options.state, options.flows, options.labels, incumbent.judge)
         practice, questions = base_rows(options.corpus, options.seed)
         batches = _batches(site, practice, options.seed)
-        paper = _paper(site, questions, options.seed)
+        paper = _paper(site, questions, options)
         bench = Bench(options, incumbent, paper, _card(options, incumbent, site), _folder(scratch))
         candidate, reports = _train(network, batches, bench)
         gates, figures = exam.sit(paper, site, incumbent.judge, Judge(candidate), options.seed)
@@ -155,10 +155,10 @@ def _batches(site: Site, base: Sequence[Row], seed: int) -> Mixer:
     return mixer(site.train, grafts, base, seed)
 
 
-def _paper(site: Site, base: Sequence[Row], seed: int) -> Exam:
-    """Held-out grafts: other payloads, in held-out requests where there are some."""
+def _paper(site: Site, base: Sequence[Row], options: Options) -> Exam:
+    """Held-out grafts carry other payloads, in held-out requests where there are some and in the reported ones."""
     donors = site.holdout if any(row.record.method for row in site.holdout) else site.train
-    grafts = grafted([*donors, *site.labelled], f"holdout {seed}", GRAFTS // 3)
+    grafts = grafted([*donors, *site.labelled], f"holdout {options.seed}", GRAFTS // 3)
     return exam.prepare(site, grafts, base)
 
 
@@ -192,9 +192,9 @@ def _exported(network: Network, bench: Bench) -> Model:
     """The candidate as a file, with operating points by its own scores."""
     path, points = bench.folder / MODEL, bench.incumbent.judge.points
     export(network, path, msgspec.structs.replace(bench.card, operating_points=points), golden_rows())
-    risen = raised(points, exam.harmless_threats(Judge(Model.load(path, "cpu")), bench.exam.calibration))
-    if risen != points:
-        export(network, path, msgspec.structs.replace(bench.card, operating_points=risen), golden_rows())
+    moved = exam.calibrated(bench.exam, bench.incumbent.judge, Judge(Model.load(path, "cpu")))
+    if moved != points:
+        export(network, path, msgspec.structs.replace(bench.card, operating_points=moved), golden_rows())
     return Model.load(path, "cpu")
 
 

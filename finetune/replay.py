@@ -21,7 +21,7 @@ from classifier.training.fit import Batch
 
 SIZE: Final = 64
 """Rows of a batch."""
-SYNTHETIC, CORPUS = 4000, 16_000
+SYNTHETIC, CORPUS = 3000, 16_000
 """Base rows drawn with and without a corpus; a twentieth of them judges."""
 _OTHER: Final = 7919
 """Seed offset of the synthetic rows that judge: another stream of the same grammars."""

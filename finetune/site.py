@@ -22,6 +22,8 @@ from finetune.judging import Judge, Paper
 from finetune.labels import EXEMPT, Word
 from finetune.transplant import Grafted, transplant
 
+SUSPICIOUS: Final = 0.5
+"""Threat from which an unlabelled flow is never taken for harmless, whatever the operating points."""
 SHOWN: Final = 5
 """Unreadable parts of the input that are named one by one."""
 
@@ -46,9 +48,11 @@ def gather(state: Path, files: Sequence[Path], label_file: Path | None, incumben
     """Flows and words of a site, judged by the incumbent and split. Raises UserError when nothing is labelled."""
     records, words = _labelled(state, files, label_file)
     candidates = thin(records, words)
-    rows = [vectorize(candidate.record) for candidate in candidates]
-    flags = [incumbent.flag(candidate.record) for candidate in candidates]
-    found = examples(candidates, rows, incumbent.threats(rows).tolist(), flags)
+    views = [candidate.record for candidate in candidates]
+    rows = [vectorize(view) for view in views]
+    threats, ranks = incumbent.opinion(views, rows)
+    # A kind and phase without operating points raises no alarm however high the threat.
+    found = examples(candidates, rows, threats.tolist(), ((ranks > 0) | (threats >= SUSPICIOUS)).tolist())
     if all(row.weak for row in found):
         raise UserError(
             "no labelled flow to learn from; label some with `sluice label ID benign` or give --labels FILE"
@@ -66,9 +70,8 @@ def grafted(rows: Sequence[Example], seed: str, count: int) -> list[Grafted]:
     rng = random.Random(seed)
     known = [row.record for row in rows if not row.weak and row.label in HARMLESS]
     others = [row.record for row in rows if row.weak]
-    made: list[Grafted] = []
-    for donors, share in ((known, count // 2 if others else count), (others, count - count // 2 if known else count)):
-        made += transplant(donors, rng, share)
+    half = count // 2 if known and others else count
+    made = [*transplant(known, rng, half), *transplant(others, rng, half)]
     return [graft for graft in made if len(extract(graft.record).tokens) == 1]
 
 

@@ -28,6 +28,7 @@ class Grafted(NamedTuple):
 
     record: FlowRecord
     label: Label
+    donor: FlowRecord
 
 
 def transplant(donors: Sequence[FlowRecord], rng: random.Random, count: int) -> Iterator[Grafted]:
@@ -45,7 +46,7 @@ def _graft(donor: FlowRecord, value: Value, label: Label, rng: random.Random) ->
         record = rng.choice(PLACES[value.place])(rng, donor, value)
     if record.kind != "http":  # a place that makes another kind of flow of it
         record = as_query(donor, value.text, rng)
-    return Grafted(msgspec.structs.replace(record, label=label), label)
+    return Grafted(msgspec.structs.replace(record, label=label), label, donor)
 
 
 def _in_json(donor: FlowRecord, value: str, rng: random.Random) -> FlowRecord | None:

@@ -18,6 +18,7 @@ from typing import Any, Final, Literal
 
 from mitmproxy.connection import Client
 from mitmproxy.http import HTTPFlow
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.tcp import TCPFlow
 from mitmproxy.tls import ClientHelloData, TlsData
 
@@ -64,6 +65,8 @@ class Filter:
         self.tunnels = Tunnels()
         self.active = 0
         """Flows that have begun and not ended."""
+        self.outgoing: set[tuple[str, int]] = set()
+        """Our ends of open connections to servers, by which the admin port knows who comes through the proxy."""
 
     @guarded
     def client_connected(self, client: Client) -> None:
@@ -81,6 +84,18 @@ class Filter:
                 self.metrics.closed("none")
 
     @guarded
+    def server_connected(self, data: ServerConnectionHookData) -> None:
+        """A server is there."""
+        if data.server.sockname is not None:
+            self.outgoing.add(data.server.sockname[:2])
+
+    @guarded
+    def server_disconnected(self, data: ServerConnectionHookData) -> None:
+        """A server is gone."""
+        if data.server.sockname is not None:
+            self.outgoing.discard(data.server.sockname[:2])
+
+    @guarded
     def http_connect(self, flow: HTTPFlow) -> None:
         """CONNECT: only a name and a port, but a refusal here costs an eighth of a decrypted connection."""
         if _settled(flow):
@@ -94,7 +109,7 @@ class Filter:
     def tls_clienthello(self, data: ClientHelloData) -> None:
         """The server's name and the client's fingerprint, before anything is decrypted."""
         tunnel = self.tunnels.open(data.context.client)
-        if (data.client_hello.sni or (data.context.server.address or ("",))[0]) in self.plain:
+        if observe.names(data, self.plain):
             data.ignore_connection = tunnel.opaque = True
             self.metrics.missed("do_not_decrypt")
             return
@@ -103,6 +118,8 @@ class Filter:
         judged = self.judge.judge(look, "connect")
         tunnel.ja4 = judged.masked.ja4
         tunnel.trace.add(judged)
+        if tunnel.trace.blocks:  # the page is ours to show: the server need not be asked
+            data.establish_server_tls_first = False
 
     @guarded
     def tls_failed_client(self, data: TlsData) -> None:

@@ -1,12 +1,13 @@
 """The admin port: metrics, health, reload, the CA certificate, and a status page.
 
 It listens on loopback by default. A request must name it by an address, by `localhost` or by the host it was told to
-listen on: a page elsewhere that rebinds its own name to 127.0.0.1 is refused.
+listen on: a page elsewhere that rebinds its own name to 127.0.0.1 is refused. So is a client that comes through the
+proxy, which would otherwise lend it the loopback address.
 """
 
 import html
 import ipaddress
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -56,6 +57,8 @@ class Status:
     provider: str = ""
     waiting: list[str] = field(default_factory=lambda: ["the model is not loaded", "the proxy does not listen"])
     reload: Reload | None = None
+    outgoing: Set[tuple[str, int]] = frozenset()
+    """Ends of the proxy's own connections."""
 
 
 def build(status: Status, host: str) -> Starlette:
@@ -68,27 +71,30 @@ def build(status: Status, host: str) -> Starlette:
         Route("/-/ready", _ready),
         Route("/-/reload", _reload, methods=["POST"]),
     ]
-    app = Starlette(routes=routes, middleware=[Middleware(NamedDirectly, host=host)])
+    app = Starlette(routes=routes, middleware=[Middleware(Direct, host=host, status=status)])
     app.state.status = status
     return app
 
 
-class NamedDirectly:
-    """Refuses requests whose Host (or Origin) is a name that is not ours."""
+class Direct:
+    """Refuses requests that come through the proxy, or whose Host or Origin is a name that is not ours."""
 
-    def __init__(self, app: ASGIApp, host: str) -> None:
-        self.app, self.host = app, host
+    def __init__(self, app: ASGIApp, host: str, status: Status) -> None:
+        self.app, self.host, self.status = app, host, status
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on or refuse it."""
-        if scope["type"] == "http":
-            request = Request(scope)
-            origin = request.headers.get("origin")
-            named = [f"//{request.headers.get('host', '')}", *([origin] if origin else [])]
-            if not all(self._ours(name) for name in named):
-                refusal = PlainTextResponse("Name this port by its address or as localhost.\n", 403)
-                return await refusal(scope, receive, send)
-        return await self.app(scope, receive, send)
+        if scope["type"] == "http" and (problem := self._problem(Request(scope))):
+            await PlainTextResponse(problem, 403)(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    def _problem(self, request: Request) -> str:
+        if request.client is not None and tuple(request.client) in self.status.outgoing:
+            return "Not through the proxy.\n"
+        origin = request.headers.get("origin")
+        named = [f"//{request.headers.get('host', '')}", *([origin] if origin else [])]
+        return "" if all(self._ours(name) for name in named) else "Name this port by its address or as localhost.\n"
 
     def _ours(self, url: str) -> bool:
         try:

@@ -1,4 +1,4 @@
-"""Commands that need a policy: `sluice run`, `sluice policy check|test`, `sluice explain`.
+"""Commands that need a policy: `sluice run`, `sluice policy check|test`, `sluice explain`, `sluice bench`.
 
 What is heavy is imported inside the functions, so that `sluice --help` stays quick.
 """
@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from proxy.bench.commands import bench
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="Configuration; ./sluice.toml where there is one.")]
 StateOption = Annotated[Path, typer.Option("--state", help="State directory.", envvar="SLUICE_STATE")]
@@ -18,6 +20,7 @@ def register(app: typer.Typer) -> None:
     """Add this package's commands to the root."""
     app.command()(run)
     app.command()(explain)
+    app.command()(bench)
     app.add_typer(policy, name="policy")
 
 

@@ -1,31 +1,46 @@
 """`sluice run`: settings to a running proxy, or one line that says why not.
 
-prometheus_client decides at import whether values are shared between processes, so the environment is set here before
-anything that imports it.
+What a person may have got wrong is looked at before anything heavy is imported. prometheus_client decides at import
+whether values are shared between processes, so the environment is set here before anything that imports it.
 """
 
 import os
 import shutil
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from classifier.errors import UserError
 from proxy import config, logs, state
+from proxy.values import Address
 
 
 def run(file: Path | None, folder: Path, options: Mapping[str, Mapping[str, Any]]) -> None:
     """Serve until told to stop. Raises UserError."""
     settings = config.load(file, options)
     state.prepare(folder)
+    console = bind(settings.proxy.admin, "--admin")
+    bind(settings.proxy.listen, "--listen").close()
     logs.configure()
-    shared = state.metrics_folder(folder)
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(shared)
-    import asyncio
-
-    from proxy.serve import serve
-
+    shared = state.scratch(folder)
     try:
-        asyncio.run(serve(settings, folder))
+        trusted = state.trust(shared, settings.proxy.upstream_ca)
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(shared)
+        import asyncio
+
+        from proxy.serve import serve
+
+        asyncio.run(serve(settings, folder, console, trusted))
     finally:
         shutil.rmtree(shared, ignore_errors=True)
-        (folder / "run" / f"trust-{os.getpid()}.pem").unlink(missing_ok=True)
+
+
+def bind(address: Address, option: str) -> socket.socket:
+    """A socket bound to `address`. Raises UserError that names the option to change."""
+    try:
+        family = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((address.host, address.port), family=family, backlog=128)
+    except OSError as error:
+        problem = (error.strerror or str(error)).partition(" (while")[0]
+        raise UserError(f"cannot listen on {address}: {problem}; choose another with {option}") from None

@@ -7,6 +7,8 @@ A compressed body is unpacked only as far as the model looks (`BODY_CAP`): a bom
 """
 
 import time
+from collections.abc import Container
+from ipaddress import ip_address
 from typing import Final
 
 from mitmproxy.http import Headers, HTTPFlow, Message, RequestData, ResponseData
@@ -78,6 +80,18 @@ def hello(data: ClientHelloData, flow_id: str) -> FlowRecord:
     )
 
 
+def names(data: ClientHelloData, hosts: Container[str]) -> bool:
+    """Whether a ClientHello is for one of `hosts`: its server name, and the tunnel's target unless that is an address.
+
+    The name alone is the client's word: it may be put beside another target to escape inspection.
+    """
+    target = data.context.server.address[0] if data.context.server.address else ""
+    found = [name for name in (data.client_hello.sni, target) if name]
+    if len(found) == 2 and is_address(target):
+        found.pop()
+    return bool(found) and all(name in hosts for name in found)
+
+
 def fingerprint(hello: ClientHello) -> str:
     """JA4 of a ClientHello, empty where it cannot be taken."""
     try:
@@ -117,11 +131,20 @@ def body(message: Message) -> bytes:
     return decode(raw, message.headers.get("content-encoding", ""))
 
 
+def is_address(host: str) -> bool:
+    """Whether a host is an IP address."""
+    try:
+        ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
 def _tunnel(flow: HTTPFlow) -> FlowRecord:
     request, client = flow.request.data, flow.client_conn
     return FlowRecord(
         id=flow.id,
-        kind="http",
+        kind="tls",
         phase="connect",
         time=request.timestamp_start,
         client=client.peername[0] if client.peername else "",

@@ -51,12 +51,12 @@ class Hosts:
     """A set of host patterns: `a.example` is that host, `*.a.example` what is under it, `.a.example` both."""
 
     def __init__(self, patterns: Iterable[str] = ()) -> None:
-        names = {pattern.strip().lower().rstrip(".") for pattern in patterns}
+        names = {name for pattern in patterns if (name := pattern.strip().lower().rstrip("."))}
         self._exact = frozenset(name.lstrip(".") for name in names if not name.startswith("*"))
         self._under = frozenset(name.lstrip("*.") for name in names if name.startswith(("*.", ".")))
 
-    def __contains__(self, host: str) -> bool:
-        name = host.lower().rstrip(".")
+    def __contains__(self, host: object) -> bool:
+        name = str(host).lower().rstrip(".")
         if name in self._exact:
             return True
         while self._under and (dot := name.find(".")) >= 0:
@@ -77,10 +77,16 @@ class Match:
     labels: frozenset[Label] = frozenset()
     threat: float = 0.0
 
-    def fits(self, record: FlowRecord, verdict: Verdict | None, finding: Finding | None) -> bool:
-        """Whether the flow is meant. Conditions on label and threat never fit a flow that has no verdict."""
+    def fits(
+        self, record: FlowRecord, verdict: Verdict | None, finding: Finding | None, *, lenient: bool = False
+    ) -> bool:
+        """Whether the flow is meant. Conditions on label and threat never fit a flow that has no verdict.
+
+        A flow may carry several names (a tunnel's target, a TLS server name). Any of them is enough to fit, but what is
+        `lenient` must fit them all: a client could put a trusted name beside the true one.
+        """
         return (
-            (self.hosts is None or record.site in self.hosts)
+            (self.hosts is None or named(record, self.hosts, every=lenient))
             and (not self.paths or record.path.startswith(self.paths))
             and (not self.methods or record.method.upper() in self.methods)
             and (not self.clients or _within(record.client, self.clients))
@@ -133,10 +139,10 @@ class Policy:
         finding = None if verdict is None else self._thresholds.judge(record, verdict)
         label = None if finding is None else finding.label
         for exemption in self._exemptions:
-            if _open(exemption, record.time) and exemption.match.fits(record, verdict, finding):
+            if _open(exemption, record.time) and exemption.match.fits(record, verdict, finding, lenient=True):
                 return Decision("allow", enforced, f"exception: {exemption.reason}", label, exemption.name)
         for rule in self._rules:
-            if rule.match.fits(record, verdict, finding):
+            if rule.match.fits(record, verdict, finding, lenient=rule.action == "allow"):
                 return Decision(rule.action, enforced, f"rule: {rule.name}", label, rule.name)
         if finding is not None and finding.action == "block":
             return Decision("block", enforced, finding.reason, label)
@@ -149,6 +155,12 @@ class Policy:
         """What happens to a flow that could not be judged, whatever it is."""
         action = self._on_failure.get(cause, "allow")
         return Decision(action, self.mode == "enforce", f"not judged ({cause})", label)
+
+
+def named(record: FlowRecord, hosts: Hosts, *, every: bool) -> bool:
+    """Whether the names that a flow carries are in `hosts`: every one, or any."""
+    names = [name for name in (record.host, record.sni, record.qname) if name]
+    return bool(names) and (all if every else any)(name in hosts for name in names)
 
 
 def _open(exemption: Exemption, now: float) -> bool:

@@ -76,7 +76,7 @@ class Reloader:
                     return None, f"{release} was refused"
                 model = await asyncio.to_thread(self.registry.load, release, self.device)
             except UserError as error:
-                return self._refuse(error)
+                return self._refuse(error, force)
             except Exception as error:
                 log.exception("the channel %s could not be read", self.channel)
                 self.metrics.swapped("failed")
@@ -94,9 +94,9 @@ class Reloader:
         log.info("release %s replaces %s on %s", model.release, old.release, model.provider)
         return "ok", f"{model.release} replaces {old.release}"
 
-    def _refuse(self, error: UserError) -> tuple[Result | None, str]:
+    def _refuse(self, error: UserError, force: bool) -> tuple[Result | None, str]:
         text = str(error)
-        if not isinstance(error, ModelRefused) and text == self._refused:
+        if text == self._refused and not force:
             return None, text
         self._refused = self._wanted() if isinstance(error, ModelRefused) else text
         self.metrics.swapped("refused")

@@ -51,6 +51,7 @@ class Parts:
 
     settings: Settings
     folder: Path
+    trusted: Path
     registry: Registry
     metrics: Metrics
     journal: Journal
@@ -58,19 +59,18 @@ class Parts:
     status: admin.Status
 
 
-async def serve(settings: Settings, folder: Path) -> None:
-    """Run until told to stop. Raises UserError."""
-    listening = bind(settings.proxy.admin, "--admin")
-    probe = bind(settings.proxy.listen, "--listen")
-    probe.close()
-    parts = assemble(settings, folder)
+async def serve(settings: Settings, folder: Path, console: socket.socket, trusted: Path) -> None:
+    """Run until told to stop; `console` is the bound admin port, `trusted` certifies origins. Raises UserError."""
+    parts = assemble(settings, folder, trusted)
+    if settings.proxy.workers != 1:
+        log.warning("proxy.workers = %s: this version serves with one worker", settings.proxy.workers)
     try:
         with _unwrapped():
             async with asyncio.TaskGroup() as group:
-                console = _Console(admin.build(parts.status, settings.proxy.admin.host))
-                tasks = [group.create_task(console.serve(sockets=[listening]))]
-                await _proxy(parts, group, tasks, listening)
-                console.should_exit = True
+                web = _Console(admin.build(parts.status, settings.proxy.admin.host))
+                tasks = [group.create_task(web.serve(sockets=[console]))]
+                await _proxy(parts, group, tasks, console)
+                web.should_exit = True
                 for task in tasks[1:]:
                     task.cancel()
     finally:
@@ -79,13 +79,14 @@ async def serve(settings: Settings, folder: Path) -> None:
 
 
 async def _proxy(
-    parts: Parts, group: asyncio.TaskGroup, tasks: list[asyncio.Task[None]], listening: socket.socket
+    parts: Parts, group: asyncio.TaskGroup, tasks: list[asyncio.Task[None]], console: socket.socket
 ) -> None:
     model = await _load(parts)
     judge = Judge(Scorer(model), _policy(parts.settings, model), parts.metrics, parts.journal)
     parts.metrics.serving(model.release, model.provider)
     plain = Hosts(parts.settings.policy.do_not_decrypt)
     addon = Filter(judge, parts.captures, parts.metrics, plain)
+    parts.status.outgoing = addon.outgoing
     reloader = Reloader(
         parts.registry,
         parts.settings.model.channel,
@@ -102,12 +103,12 @@ async def _proxy(
         group.create_task(reloader.follow(_home(parts) / "models" / "channels")),
         group.create_task(Upkeep(parts.captures, parts.metrics, parts.status, judge).run()),
     ]
-    _ready(parts, master, listening)
+    _ready(parts, master, console)
     await _until_stopped(master, addon, reloader)
     await running
 
 
-def assemble(settings: Settings, folder: Path) -> Parts:
+def assemble(settings: Settings, folder: Path, trusted: Path) -> Parts:
     """Open what the proxy writes to. Raises UserError."""
     registry = CollectorRegistry()
     shared = CollectorRegistry()
@@ -123,21 +124,13 @@ def assemble(settings: Settings, folder: Path) -> Parts:
     return Parts(
         settings,
         folder,
+        trusted,
         Registry(home),
         Metrics(registry, settings.mode),
         Journal(folder / "sluice.db"),
         captures,
         admin.Status(ca=state.authority(folder), mode=settings.mode, registry=shared),
     )
-
-
-def bind(address: Address, option: str) -> socket.socket:
-    """A socket bound to `address`. Raises UserError that names the option to change."""
-    try:
-        family = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((address.host, address.port), family=family, backlog=128)
-    except OSError as error:
-        raise UserError(f"cannot listen on {address}: {error.strerror}; choose another with {option}") from None
 
 
 class _Console(uvicorn.Server):
@@ -179,7 +172,7 @@ def _master(parts: Parts, addon: Filter) -> core.Core:
         listen_host=parts.settings.proxy.listen.host,
         listen_port=parts.settings.proxy.listen.port,
         confdir=str(parts.folder / "ca"),
-        ssl_verify_upstream_trusted_ca=str(state.trust(parts.folder, parts.settings.proxy.upstream_ca)),
+        ssl_verify_upstream_trusted_ca=str(parts.trusted),
     )
     return master
 
@@ -192,17 +185,17 @@ async def _first(running: asyncio.Task[None], serving: asyncio.Task[Any]) -> Non
         await running
 
 
-def _ready(parts: Parts, master: core.Core, listening: socket.socket) -> None:
+def _ready(parts: Parts, master: core.Core, console: socket.socket) -> None:
     host, port = master.listening()
     status = parts.status
     status.listen = str(Address(host, port))
     status.waiting.clear()
     gc.collect()
     gc.freeze()
-    console = Address(*listening.getsockname()[:2])
+    admin_address = Address(*console.getsockname()[:2])
     print(
         f"Sluice filters at http://{status.listen} ({status.mode}, release {status.release} on {status.provider}); "
-        f"console http://{console}, CA certificate {status.ca}",
+        f"console http://{admin_address}, CA certificate {status.ca}",
         flush=True,
     )
 

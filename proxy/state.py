@@ -7,7 +7,9 @@ from typing import Final
 
 from classifier.errors import UserError
 
-FOLDERS: Final = ("captures", "ca", "run", "models/releases", "models/channels")
+FOLDERS: Final = ("models/releases", "models/channels")
+PRIVATE: Final = ("captures", "ca", "run")
+"""What others on the machine must not read, whoever made the state directory."""
 CA: Final = "mitmproxy-ca-cert.pem"
 """mitmproxy's name for the certificate that clients must trust."""
 
@@ -15,8 +17,10 @@ CA: Final = "mitmproxy-ca-cert.pem"
 def prepare(state: Path) -> None:
     """Make the directories, for nobody else to read. Raises UserError."""
     try:
-        for folder in (state, *(state / name for name in FOLDERS)):
+        for folder in (state, *(state / name for name in (*FOLDERS, *PRIVATE))):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name in PRIVATE:
+            (state / name).chmod(0o700)
         probe = state / "run" / f".probe-{os.getpid()}"
         probe.touch()
         probe.unlink()
@@ -25,12 +29,12 @@ def prepare(state: Path) -> None:
         raise UserError(f"cannot write to the state directory {state}: {problem}; mend it or choose --state") from None
 
 
-def metrics_folder(state: Path) -> Path:
-    """An empty folder for this proxy's metrics; those of proxies that are gone are removed."""
-    for old in (state / "run").glob("metrics-*"):
-        if not _alive(old.name.removeprefix("metrics-")):
+def scratch(state: Path) -> Path:
+    """An empty folder for what lives as long as this proxy; those of proxies that are gone are removed."""
+    for old in (state / "run").glob("proxy-*"):
+        if not _alive(old.name.removeprefix("proxy-")):
             shutil.rmtree(old, ignore_errors=True)
-    folder = state / "run" / f"metrics-{os.getpid()}"
+    folder = state / "run" / f"proxy-{os.getpid()}"
     folder.mkdir(mode=0o700)
     return folder
 
@@ -45,12 +49,12 @@ def authority(state: Path) -> Path:
     return folder / CA
 
 
-def trust(state: Path, extra: Path | None) -> Path:
-    """A file of the authorities that origins may be certified by: the public ones and `extra`. Raises UserError."""
+def trust(folder: Path, extra: Path | None) -> Path:
+    """A file in `folder` of those who may certify origins: the public authorities and `extra`. Raises UserError."""
     import certifi
     from OpenSSL import SSL
 
-    bundle = state / "run" / f"trust-{os.getpid()}.pem"
+    bundle = folder / "trust.pem"
     content = Path(certifi.where()).read_bytes()
     if extra is not None:
         try:

@@ -30,6 +30,14 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 
 @dataclass
+class Reply:
+    """An answer that a test chose."""
+
+    body: bytes = b""
+    headers: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass
 class Origin:
     """Where it listens, who certifies it, and what it was asked."""
 
@@ -40,6 +48,8 @@ class Origin:
     seen: list[tuple[str, str, int]] = field(default_factory=list)
     release: threading.Event = field(default_factory=threading.Event)
     """`/sse` and `/slow` send their second half once this is set."""
+    replies: dict[str, Reply] = field(default_factory=dict)
+    """Answers by path (without the query) in place of the usual one."""
 
     def paths(self) -> list[str]:
         """Paths asked for so far."""
@@ -101,6 +111,10 @@ def _app(origin: Origin) -> Starlette:
     async def echo(request: Request) -> Response:
         body = await request.body()
         origin.seen.append((request.method, request.url.path, len(body)))
+        if (reply := origin.replies.get(request.url.path)) is not None:
+            response = Response(reply.body)
+            response.raw_headers += [(name.lower().encode(), value.encode()) for name, value in reply.headers]
+            return response
         return PlainTextResponse(f"{request.method} {request.url.path} {len(body)}")
 
     async def page(request: Request) -> Response:
@@ -151,7 +165,8 @@ async def _h2(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Non
         while data := await reader.read(65536):
             for event in connection.receive_data(data):
                 if isinstance(event, h2.events.RequestReceived):
-                    paths[event.stream_id] = dict(event.headers)[":path"]
+                    headers = {str(name): str(value) for name, value in event.headers}
+                    paths[event.stream_id] = headers[":path"]
                 elif isinstance(event, h2.events.DataReceived):
                     connection.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
                 elif isinstance(event, h2.events.StreamEnded):

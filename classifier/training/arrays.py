@@ -114,6 +114,7 @@ class Shuffle:
         self.per_epoch = max(1, len(indices) // size)
 
     def __call__(self, step: int) -> Batch:
+        """The batch of `step`, counted from 0 over all epochs."""
         epoch, place = divmod(step, self.per_epoch)
         if epoch != self._epoch:
             self._epoch, self._plan = epoch, self._order(epoch)

@@ -46,7 +46,7 @@ class Baseline:
             analyzer="char", ngram_range=GRAMS, max_features=TERMS, min_df=2, sublinear_tf=True, dtype=np.float32
         )
         terms = self._vectorizer.fit_transform([read(row.record) for row in chosen])
-        self._model: Any = LogisticRegression(C=10.0, max_iter=200)
+        self._model: Any = LogisticRegression(C=10.0, max_iter=200, tol=1e-3)
         self._model.fit(terms, classes, sample_weight=[row.weight for row in chosen])
 
     def score(self, records: Sequence[FlowRecord]) -> Floats:

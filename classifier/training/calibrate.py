@@ -47,7 +47,7 @@ def fit_temperature(network: Network, arrays: Arrays, indices: np.ndarray, *, st
         optimizer.zero_grad()
         heat = torch.exp(whole.numbers[:, :shape] @ free)
         loss = loss_of(logits / heat[:, None], whole) + _PULL * (free**2).sum()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
     with torch.no_grad():
         network.log_temperature[:shape] = free.detach()

@@ -33,6 +33,8 @@ SYNTHETIC_SHARE: Final = 0.06
 """Synthetic rows, as a share of the rest: they cover what the corpora lack, and teach replay's own traffic."""
 CELL: Final = 60_000
 """Rows kept of one source and label."""
+FRAGMENT: Final = 0.08
+"""Share of the rows with a body that are seen as a later window of a long one: without the request's head."""
 CARRIED_TWICE: Final = frozenset({Label.COMMAND_INJECTION, Label.SSRF_XXE})
 """Labels with few payloads: each is carried several times."""
 
@@ -97,6 +99,8 @@ class Wardrobe:
             return row._replace(record=_named(record, rng))
         if record.kind != "http":
             return row
+        if record.request_body and rng.random() < FRAGMENT:
+            return row._replace(record=_fragment(record), carried=False)
         about_host = row.source.startswith(("urls:", "transactions:"))
         record = self._dress(record, rng)
         record = self._address(record, rng, keep=about_host)
@@ -157,6 +161,12 @@ def asked(record: FlowRecord) -> FlowRecord:
     """The request phase of a record that has its response."""
     return msgspec.structs.replace(
         record, phase="request", status=0, response_headers=(), response_body=b"", bytes_down=0, seconds=0.0
+    )
+
+
+def _fragment(record: FlowRecord) -> FlowRecord:
+    return FlowRecord(
+        request_body=record.request_body, request_headers=_telling(record.request_headers), label=record.label
     )
 
 

@@ -13,9 +13,8 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
-from safetensors import safe_open
 from torch import Tensor, nn
 
 from classifier.artifact import Golden, Model, ModelCard, write_card

@@ -31,6 +31,8 @@ NOMINAL: Final = ("0.01", "0.001", "0.0001")
 """False-positive rates that a release has thresholds for."""
 ENOUGH: Final = 10
 """Fewer rows of a class than this in a source, and its family stands in for them."""
+CLUSTERS: Final = 5
+"""Fewer sources than this cannot be resampled: the interval would shrink to a point."""
 CHUNK: Final = 4096
 
 _FAMILIES: Final = {"requests": "http", "payloads": "http", "transactions": "flows", "handshakes": "tls", "dns": "dns"}
@@ -184,7 +186,7 @@ class _Columns:
             else:
                 negatives = self._benign & inside
         score = self._scores[:, TARGETS.index(target)]
-        area = _auroc(score, negatives, positives, self._source if source == "*" else None, seed)
+        area = self._area(score, negatives, positives, seed)
         yield SourceReport(
             source=source,
             family=family,
@@ -198,6 +200,15 @@ class _Columns:
             found=self._reached(score, hostile) if target == THREAT else {},
             ece=_ece(score, hostile, benign) if target == THREAT else None,
         )
+
+    def _area(self, score: Floats, negatives: Bools, positives: Bools, seed: int) -> Interval | None:
+        """Rows of one source are no independent evidence: where there are sources enough, whole ones are resampled."""
+        if not negatives.any() or not positives.any():
+            return None
+        rows = negatives | positives
+        sources = min(len(np.unique(self._source[side])) for side in (negatives, positives))
+        clusters = self._source[rows] if sources >= CLUSTERS else None
+        return auroc_interval(positives[rows], score[rows], clusters=clusters, seed=seed)
 
     def _reached(self, score: Floats, rows: Bools) -> dict[str, float]:
         """Share of `rows` at or above the release's own thresholds, over those that have one."""
@@ -219,15 +230,6 @@ def encode(found: Sequence[tuple[System, Sequence[SourceReport]]], rows: int, sk
 def _limit(points: OperatingPoints, key: str, rate: str) -> float:
     point = points.get(key, {}).get(THREAT, {}).get(rate)
     return point.threshold if point else float("nan")
-
-
-def _auroc(score: Floats, negatives: Bools, positives: Bools, clusters: Any, seed: int) -> Interval | None:
-    rows = negatives | positives
-    if not negatives.any() or not positives.any():
-        return None
-    return auroc_interval(
-        positives[rows], score[rows], clusters=None if clusters is None else clusters[rows], seed=seed
-    )
 
 
 def _tpr(benign: Floats, hostile: Floats) -> dict[str, float]:

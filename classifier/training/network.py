@@ -60,7 +60,8 @@ class Network(nn.Module):
         fold[ord("A") : ord("Z") + 1] += 32
         group = torch.tensor(_GROUPS).repeat_interleave(256)
         # token -> a number that is the same for both cases of a letter and differs between groups
-        self.register_buffer("fold", (fold.repeat(len(SEGMENTS)) + 256 * group).int(), persistent=False)
+        # (as floats: onnxruntime's CUDA provider pads no integers, and these are exact)
+        self.register_buffer("fold", (fold.repeat(len(SEGMENTS)) + 256 * group).float(), persistent=False)
 
     def forward(self, tokens: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
         """See the class. Padding (token 0) changes nothing."""
@@ -98,7 +99,7 @@ class Network(nn.Module):
         The hash is a sum of products, low bits kept: few operations, exact in int32 on every provider.
         """
         longest = max(self.config.grams)
-        wide = F.pad(self.get_buffer("fold")[tokens], (longest - 1, 0))  # int32 [B, L + longest - 1]
+        wide = F.pad(self.get_buffer("fold")[tokens], (longest - 1, 0)).int()  # [B, L + longest - 1]
         found: list[Tensor] = []
         state: Tensor | int = 0
         for n in range(1, longest + 1):

@@ -17,8 +17,8 @@ Reports = Mapping[str, Sequence[SourceReport]]
 """System → its reports."""
 
 _HEADINGS: Final = (
-    *("source", "family", "target", "attacks", "harmless", "system"),
-    *("AUROC", "TPR at 1 %", "TPR at 0.1 %", "flagged", "blocked"),
+    *("source", "what", "hostile", "harmless", "system"),
+    *("AUROC", "TPR 1 %", "TPR .1 %", "flagged", "blocked"),
 )
 _LEFT: Final = 1e-4
 """Where the false-positive axis begins."""
@@ -35,12 +35,15 @@ def show(reports: Reports) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(*_HEADINGS)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=180)  # a pipe has no width, and 80 columns would fold the table
+    table = Table(box=None)
+    for number, heading in enumerate(_HEADINGS):
+        table.add_column(heading, justify="left" if number in (0, 1, 4) else "right", no_wrap=number != 0)
     for row in _rows(reports):
         table.add_row(*map(escape, row), style="bold" if row[0] == "*" else None)
-    console = Console()
-    # a pipe has no width: rich would fold the table to 80 columns
-    console.print(table, width=None if console.is_terminal else 200)
+    console.print(table)
 
 
 def write_html(path: Path, reports: Reports, judgement: Judgement) -> None:
@@ -109,12 +112,11 @@ def _rows(reports: Reports) -> Iterator[list[str]]:
             area = report.auroc
             yield [
                 report.source,
-                report.family,
-                report.target,
+                f"{report.family} {report.target}",
                 str(report.positives),
                 str(report.negatives),
-                system,
-                f"{area[0]:.4f} [{area[1]:.4f}, {area[2]:.4f}]" if area else "",
+                Path(system).name,
+                f"{area[0]:.4f} {area[1]:.3f}…{area[2]:.3f}" if area else "",
                 *(_share(report.tpr.get(rate)) for rate in ("0.01", "0.001")),
                 *(_share(report.flagged.get(rate)) for rate in ("0.01", "0.0001")),
             ]

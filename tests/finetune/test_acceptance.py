@@ -152,9 +152,24 @@ def test_a_large_family_is_judged_by_itself() -> None:
     assert not gates["base_flagged_xss"].passed
 
 
-def test_attacks_in_site_requests_must_still_be_flagged() -> None:
-    assert acceptance.site_detection(judged([True] * 200, [B] * 200, [F] * 198 + [A] * 2)).passed
-    assert not acceptance.site_detection(judged([True] * 200, [B] * 200, [F] * 170 + [A] * 30)).passed
+@pytest.mark.parametrize(
+    ("lost", "missed", "refused"),
+    [
+        (2, 4, set()),
+        (30, 60, {"site_detection"}),
+        (2, 60, {"reported_detection"}),
+    ],
+)
+def test_attacks_in_site_requests_must_still_be_flagged(lost: int, missed: int, refused: set[str]) -> None:
+    after = [F] * (200 - lost) + [A] * lost + [A] * missed + [B] * (200 - missed)
+    reported = np.array([False] * 200 + [True] * 200)
+    gates = acceptance.site_detection(judged([True] * 400, [B] * 400, after), reported)
+    assert {gate.name for gate in gates if not gate.passed} == refused
+
+
+def test_detection_in_reported_requests_needs_attacks_in_both_kinds() -> None:
+    gates = by_name(list(acceptance.site_detection(judged([True] * 9, [B] * 9, [B] * 9), np.array([True] * 9))))
+    assert [(gate.passed, gate.needed) for gate in gates.values()] == [(True, 30), (True, 30)]
 
 
 @pytest.mark.parametrize(

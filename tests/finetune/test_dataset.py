@@ -27,7 +27,7 @@ def judged(records: Sequence[FlowRecord], words: dict[str, Word], threats: dict[
     candidates = thin(records, words)
     scores = [threats.get(candidate.record.id, 0.1) for candidate in candidates]
     rows = [extract(candidate.record) for candidate in candidates]
-    return examples(candidates, rows, scores, [0.5] * len(scores))
+    return examples(candidates, rows, scores, [score >= 0.5 for score in scores])
 
 
 def test_an_answered_flow_has_a_request_view_and_a_response_view() -> None:
@@ -91,7 +91,7 @@ def test_unlabelled_flows_are_weakly_benign_unless_the_incumbent_would_flag_them
 def test_a_flow_with_one_suspicious_view_gives_no_weak_example() -> None:
     candidates = thin([flow("a", status=200)], {})
     rows = [extract(candidate.record) for candidate in candidates]
-    assert examples(candidates, rows, [0.9, 0.1], [0.5, 0.5]) == []
+    assert examples(candidates, rows, [0.9, 0.1], [True, False]) == []
 
 
 def test_near_duplicates_of_a_labelled_attack_are_not_weakly_benign() -> None:

@@ -22,6 +22,7 @@ def test_grafts_are_half_hostile_and_stay_requests_of_the_site() -> None:
     assert {graft.label for graft in grafts[::2]} == set(ATTACKS)
     assert {graft.label for graft in grafts[1::2]} == {Label.BENIGN}
     assert {graft.record.host for graft in grafts} == {"site.example", "api.example"}
+    assert all(graft.donor in (QUERY, POSTED) for graft in grafts)
     assert all(graft.record.label == graft.label and graft.record.kind == "http" for graft in grafts)
     assert all(graft.record not in (QUERY, POSTED) for graft in grafts)
 

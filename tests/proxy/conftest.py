@@ -14,7 +14,7 @@ do_not_decrypt = ["localhost"]
 
 [[policy.rules]]
 name = "no-connect"
-host = "blocked.invalid"
+host = ["blocked.invalid", "hidden.invalid"]
 action = "block"
 
 [[policy.exceptions]]

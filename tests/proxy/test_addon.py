@@ -1,21 +1,28 @@
 """The filter in the real proxy, between real clients and a real origin."""
 
+import contextlib
 import json
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from mitmproxy.test.tflow import tflow
+from prometheus_client import CollectorRegistry
 from websockets.sync.client import connect
 
 from classifier.journal import Journal
-from classifier.store import read
+from classifier.store import CaptureRow, CaptureWriter, read
 from harness import Proxy
+from inside import make_judge
 from origin import Origin
+from proxy.addon import KEY, Filter
+from proxy.policy import Hosts
 
 ATTACK = "?q='+or+1=1"
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
@@ -74,12 +81,38 @@ def test_a_connect_is_refused_with_a_403(enforcing: Proxy) -> None:
     assert "x-sluice-event: " in head.lower()
 
 
+def test_a_server_name_is_refused_with_a_page_inside_the_tunnel(enforcing: Proxy, origin: Origin) -> None:
+    with tunnel(enforcing, origin, "hidden.invalid") as connection:
+        connection.sendall(b"GET /hidden HTTP/1.1\r\nHost: hidden.invalid\r\nAccept: text/html\r\n\r\n")
+        reply = connection.recv(65536).decode()
+        while "</html>" not in reply and (more := connection.recv(65536)):
+            reply += more.decode()
+    assert reply.startswith("HTTP/1.1 403")
+    assert "a rule of your network" in reply
+    assert "/hidden" not in origin.paths()
+
+
 def test_http_2_passes_on_both_sides(enforcing: Proxy, origin: Origin) -> None:
     with enforcing.client(http2=True) as client:
         good, bad = client.get(f"{origin.h2}/fine"), client.get(f"{origin.h2}/x{ATTACK}")
         again = client.get(f"{origin.h2}/again")
     assert (good.http_version, good.text) == ("HTTP/2", "h2 /fine")
     assert (bad.status_code, again.text) == (403, "h2 /again")
+
+
+def test_a_long_http_2_upload_streams_whole(enforcing: Proxy, origin: Origin) -> None:
+    with enforcing.client(http2=True) as client:
+        assert client.put(f"{origin.h2}/up", content=pieces(b"x" * 100_000, 30)).text == "h2 /up"
+        assert client.put(f"{origin.h2}/up{ATTACK}", content=pieces(b"x" * 100_000, 30)).status_code == 403
+
+
+def test_the_admin_port_cannot_be_reached_through_the_proxy(enforcing: Proxy) -> None:
+    address = urlsplit(enforcing.admin)
+    with enforcing.client() as client:
+        for host in ("127.0.0.1", "localhost"):
+            reply = client.post(f"http://{host}:{address.port}/-/reload")
+            assert (reply.status_code, reply.text) == (403, "Not through the proxy.\n")
+    assert httpx.post(f"{enforcing.admin}/-/reload", trust_env=False).status_code == 200
 
 
 def test_websocket_messages_pass_and_are_counted(enforcing: Proxy, origin: Origin) -> None:
@@ -211,7 +244,7 @@ def test_every_flow_is_counted_and_captured_once(enforcing: Proxy, origin: Origi
             client.get(f"{origin.plain}{mark}{ATTACK if number % 4 == 0 else ''}")
     assert enforcing.metric("sluice_flows_closed_total") == before + 20
     deadline = time.monotonic() + 20
-    rows = []
+    rows: list[CaptureRow] = []
     while len(rows) < 20 and time.monotonic() < deadline:
         rows = [row for row in read(enforcing.state / "captures") if row.record.path.split("?")[0] in marks]
         time.sleep(0.2)
@@ -264,6 +297,38 @@ def test_many_clients_at_once_each_get_their_own_answer(enforcing: Proxy, origin
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+@pytest.mark.parametrize(("on_failure", "code"), [({}, None), ({"exception": "block"}, 403)])
+def test_a_hook_that_fails_is_the_policys_to_decide(
+    tmp_path: Path, on_failure: dict[str, str], code: int | None
+) -> None:
+    registry = CollectorRegistry()
+    judge = make_judge(tmp_path, registry=registry, on_failure=on_failure)
+    captures = CaptureWriter(tmp_path / "captures", worker="0", max_age=1e6, max_bytes=10**9)
+    addon = Filter(judge, captures, judge.metrics, Hosts())
+    flow = tflow(resp=False)
+    flow.metadata[KEY] = "not a trace"
+    addon.request(flow)
+    captures.close()
+    assert (flow.response and flow.response.status_code) == code
+    assert registry.get_sample_value("sluice_failures_total", {"cause": "exception"}) == 1
+    assert registry.get_sample_value(
+        "sluice_flows_total",
+        {"phase": "request", "label": "unknown", "action": "block" if code else "allow", "enforced": "true"},
+    )
+
+
+@contextlib.contextmanager
+def tunnel(proxy: Proxy, origin: Origin, sni: str) -> Iterator[ssl.SSLSocket]:
+    """TLS through CONNECT, with a server name of the client's choice."""
+    host, port = urlsplit(proxy.url).netloc.split(":")
+    goal = urlsplit(origin.tls).netloc
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(f"CONNECT {goal} HTTP/1.1\r\nHost: {goal}\r\n\r\n".encode())
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+        with proxy.context().wrap_socket(connection, server_hostname=sni) as wrapped:
+            yield wrapped
 
 
 def pieces(part: bytes, times: int) -> Iterator[bytes]:

@@ -33,6 +33,7 @@ def decide(found: Verdict | Failure, record: FlowRecord = RECORD, **options: Any
         (["*.a.example"], ["www.a.example", "x.y.a.example"], ["a.example", "ba.example"]),
         (["127.0.0.1"], ["127.0.0.1"], ["127.0.0.11"]),
         ([], [], ["a.example", ""]),
+        (["", " ", "."], [], ["a.example", ""]),
     ],
 )
 def test_host_patterns(patterns: list[str], inside: list[str], outside: list[str]) -> None:
@@ -64,6 +65,15 @@ def test_a_rule_fits_when_all_its_conditions_hold(match: Match, fits: bool) -> N
     decision = decide(verdict(), rules=[Rule("r", match, "allow")])
     assert decision.action == ("allow" if fits else "block")
     assert decision.rule == ("r" if fits else "")
+
+
+@pytest.mark.parametrize(("action", "fits"), [("block", True), ("flag", True), ("allow", False)])
+def test_one_bad_name_is_enough_and_one_good_name_is_not(action: Any, fits: bool) -> None:
+    record = FlowRecord(kind="tls", phase="connect", host="198.51.100.1", sni="a.example")
+    rule = Rule("r", Match(hosts=Hosts(["a.example"])), action)
+    assert (decide(Failure("nan"), record, rules=[rule]).rule == "r") is fits
+    both = Rule("r", Match(hosts=Hosts(["a.example", "198.51.100.1"])), action)
+    assert decide(Failure("nan"), record, rules=[both]).rule == "r"
 
 
 def test_a_client_mapped_into_ipv6_is_the_same_client() -> None:

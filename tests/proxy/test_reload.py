@@ -1,5 +1,6 @@
 """A running proxy follows its channel, and only to releases that prove themselves."""
 
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -84,6 +85,8 @@ def test_a_tampered_release_is_refused_and_the_old_one_stays(proxy: Proxy, origi
     assert proxy.metric("sluice_model_swaps_total", result="refused") == refused + 1
     reply = httpx.post(f"{proxy.admin}/-/reload", trust_env=False)
     assert (reply.status_code, reply.json()["result"]) == (409, "refused")
+    proxy.process.send_signal(signal.SIGHUP)
+    proxy.wait_metric("sluice_model_swaps_total", refused + 3, result="refused")
     registry.promote(serving)
     reply = httpx.post(f"{proxy.admin}/-/reload", trust_env=False)
     assert (reply.status_code, reply.json()["result"]) == (200, "unchanged")

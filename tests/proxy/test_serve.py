@@ -23,7 +23,7 @@ def test_the_proxy_says_where_it_is(enforcing: Proxy) -> None:
 
 
 def test_what_is_secret_is_for_nobody_else(enforcing: Proxy) -> None:
-    for name in ("", "ca", "captures", "keys", "run"):
+    for name in ("ca", "captures", "keys", "run"):
         assert stat.S_IMODE((enforcing.state / name).stat().st_mode) == 0o700, name
     for name in ("ca/mitmproxy-ca.pem", "sluice.db"):
         assert stat.S_IMODE((enforcing.state / name).stat().st_mode) == 0o600, name
@@ -90,7 +90,7 @@ def test_sigterm_lets_a_flow_finish_and_seals_the_captures(folder: Path, origin:
         assert got == [b"data: first\n\ndata: second\n\n"]
         assert [path.suffix for path in proxy.state.rglob("captures/date=*/proxy=*/*")] == [".parquet"]
         assert {row.record.path for row in read(proxy.state / "captures")} == {"/sealed", "/sse"}
-        assert list((proxy.state / "run").glob("metrics-*")) == []
+        assert list((proxy.state / "run").glob("proxy-*")) == []
 
 
 def test_the_first_start_serves_without_a_configuration(tmp_path: Path, origin: Origin) -> None:

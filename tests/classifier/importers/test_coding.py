@@ -50,7 +50,7 @@ def test_what_cannot_be_decoded_stays_as_it_is() -> None:
 @pytest.mark.parametrize("pack", [gzip.compress, zlib.compress, brotli.compress, zstandard.compress])
 def test_a_bomb_is_cut(pack) -> None:  # type: ignore[no-untyped-def]
     coding = {gzip.compress: "gzip", zlib.compress: "deflate", brotli.compress: "br"}.get(pack, "zstd")
-    assert decode(pack(bytes(30_000_000)), coding, 1000) == bytes(1000)
+    assert decode(pack(bytes(3_000_000)), coding, 1000) == bytes(1000)
 
 
 @given(st.binary(max_size=100), st.sampled_from(["gzip", "deflate", "br", "zstd", "gzip,br", "odd", ","]))

@@ -41,7 +41,9 @@ def test_a_row_scores_the_same_alone_and_in_a_batch(network):
 
 
 def test_case_is_folded_for_the_n_grams_only(network):
-    upper, lower = (torch.tensor([[3 * 256 + byte for byte in raw]], dtype=torch.int32) for raw in (b"SELECT", b"select"))
+    upper, lower = (
+        torch.tensor([[3 * 256 + byte for byte in raw]], dtype=torch.int32) for raw in (b"SELECT", b"select")
+    )
     assert torch.equal(network._grams(upper), network._grams(lower))
     assert not torch.equal(network.table()[upper], network.table()[lower])
 

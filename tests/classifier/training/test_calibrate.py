@@ -1,0 +1,57 @@
+"""Temperatures and thresholds."""
+
+import numpy as np
+import pytest
+import torch
+
+from classifier.features import NUMBERS
+from classifier.records import LABELS, FlowRecord, Label, Verdict
+from classifier.training.arrays import build
+from classifier.training.calibrate import RATES, fit_temperature, is_harmless, operating_points
+from classifier.training.corpus import Row
+from classifier.training.network import Config, Network
+
+SMALL = Config(buckets=256, grams_dim=4, bytes_dim=4, stem=8, deep=8, hidden=16)
+
+
+def verdict(threat, label=Label.SQLI):
+    scores = dict.fromkeys(LABELS, 0.0) | {Label.BENIGN: 1 - threat, label: threat}
+    return Verdict(label, threat, scores, "r")
+
+
+def test_an_overconfident_network_is_cooled_where_it_is_wrong():
+    torch.manual_seed(0)
+    network = Network(SMALL)
+    with torch.no_grad():
+        network.head.weight.zero_()
+        network.head.bias.zero_()
+        network.head.bias[0] = 8.0  # always sure that everything is benign
+    rows = [
+        Row(FlowRecord(host=f"h{n}", path="/"), (Label.BENIGN if n % 2 else Label.XSS,), 1.0, "test:", "val")
+        for n in range(60)
+    ]
+    found = fit_temperature(network, build(rows, workers=0), np.arange(60))
+    assert found["http/request"] > 2.0 and found["dns/response"] == pytest.approx(1.0, abs=0.05)
+    assert network.log_temperature[NUMBERS.index("kind_http")] != 0
+
+
+def test_thresholds_are_kept_apart_by_kind_and_phase():
+    low = [(FlowRecord(path="/"), verdict(n / 1000)) for n in range(500)]
+    high = [(FlowRecord(kind="tls", phase="connect"), verdict(0.5 + n / 1000)) for n in range(500)]
+    points = operating_points(low + high)
+    assert set(points) == {"http/request", "tls/connect"}
+    assert set(points["http/request"]["threat"]) == set(RATES)
+    assert points["http/request"]["threat"]["0.01"].threshold < 0.5 < points["tls/connect"]["threat"]["0.01"].threshold
+
+
+def test_a_labels_own_rows_do_not_raise_its_threshold():
+    trackers = [(FlowRecord(path="/", label=Label.TRACKER), verdict(0.9, Label.TRACKER)) for _ in range(300)]
+    others = [(FlowRecord(path="/", label=Label.BENIGN), verdict(0.001, Label.TRACKER)) for _ in range(300)]
+    assert operating_points(trackers + others)["http/request"]["tracker"]["0.01"].threshold < 0.5
+
+
+@pytest.mark.parametrize(
+    ("label", "harmless"), [(Label.BENIGN, True), (Label.SCANNER, True), (Label.SQLI, False), (None, False)]
+)
+def test_what_sets_thresholds(label, harmless):
+    assert is_harmless(label) is harmless

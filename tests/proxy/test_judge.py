@@ -1,0 +1,88 @@
+import logging
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from classifier.records import FlowRecord, Label
+from inside import make_judge
+from proxy.judge import where
+
+ATTACK = FlowRecord(id="1", host="a.example", method="GET", path="/?q='", time=5.0)
+CALM = FlowRecord(id="2", host="a.example", method="GET", path="/", time=5.0)
+
+
+def test_a_block_is_written_down_with_its_decision(tmp_path: Path) -> None:
+    judge = make_judge(tmp_path)
+    judged = judge.judge(lambda: ATTACK, "request")
+    assert (judged.decision.action, judged.decision.label, judged.decision.enforced) == ("block", Label.SQLI, True)
+    event = judge.journal.find(judged.decision.event)
+    assert event is not None
+    assert (event.record, event.verdict, event.reason) == (judged.masked, judged.verdict, judged.decision.reason)
+    assert event.release == judge.scorer.model.release == judged.release
+
+
+def test_what_passes_leaves_no_event(tmp_path: Path) -> None:
+    judge = make_judge(tmp_path)
+    judged = judge.judge(lambda: CALM, "request")
+    assert (judged.decision.action, judged.decision.event) == ("allow", "")
+    assert judge.journal.events() == []
+
+
+def test_secrets_are_masked_before_anything_sees_them(tmp_path: Path) -> None:
+    judge = make_judge(tmp_path)
+    record = FlowRecord(method="POST", path="/?q='&password=hunter2hunter2", time=5.0)
+    judged = judge.judge(lambda: record, "request")
+    event = judge.journal.find(judged.decision.event)
+    assert event is not None
+    assert "hunter2" not in event.record.path + judged.masked.path
+
+
+@pytest.mark.parametrize(("on_failure", "action"), [({}, "allow"), ({"exception": "block"}, "block")])
+def test_an_exception_is_the_policys_to_decide(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, on_failure: dict[str, str], action: str
+) -> None:
+    registry = CollectorRegistry()
+    judge = make_judge(tmp_path, failing=True, registry=registry, on_failure=on_failure)
+    with caplog.at_level(logging.ERROR):
+        judged = judge.judge(lambda: ATTACK, "request")
+    assert (judged.decision.action, judged.verdict) == (action, None)
+    assert registry.get_sample_value("sluice_failures_total", {"cause": "exception"}) == 1
+    assert "RuntimeError at inside.py" in caplog.text
+    assert "hunter2" not in caplog.text
+    assert (judge.journal.find(judged.decision.event) is not None) == (action == "block")
+
+
+def test_a_flow_that_cannot_be_read_is_a_failure_too(tmp_path: Path) -> None:
+    def unreadable() -> FlowRecord:
+        raise ValueError("odd")
+
+    judged = make_judge(tmp_path, on_failure={"exception": "block"}).judge(unreadable, "response")
+    assert (judged.decision.action, judged.masked.phase) == ("block", "response")
+
+
+def test_a_part_counts_as_a_failure_and_keeps_its_verdict(tmp_path: Path) -> None:
+    registry = CollectorRegistry()
+    judge = make_judge(tmp_path, registry=registry)
+    assert judge.judge(lambda: CALM, "request", "oversized").decision.action == "allow"
+    bad = judge.judge(lambda: ATTACK, "request", "oversized")
+    assert (bad.decision.action, bad.decision.label) == ("block", Label.SQLI)
+    assert registry.get_sample_value("sluice_failures_total", {"cause": "oversized"}) == 2
+
+
+def test_a_journal_that_cannot_be_written_does_not_open_the_filter(tmp_path: Path) -> None:
+    registry = CollectorRegistry()
+    judge = make_judge(tmp_path, registry=registry)
+    judge.journal._connection.execute("drop table events")
+    judged = judge.judge(lambda: ATTACK, "request")
+    assert judged.decision.blocks
+    assert judged.decision.event
+    assert registry.get_sample_value("sluice_journal_errors_total") == 1
+
+
+def test_an_error_is_told_by_kind_and_place_only() -> None:
+    try:
+        raise KeyError("secret")
+    except KeyError as error:
+        assert where(error).startswith("KeyError at test_judge.py:")
+    assert where(ValueError("secret")) == "ValueError"
