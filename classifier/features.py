@@ -32,11 +32,15 @@ STEP: Final = 768
 """Tokens between the starts of two windows: an attack of up to 256 bytes is always whole in one of them."""
 BLOCK: Final = 32
 """Window lengths are padded to a multiple of this, so that the session sees few shapes."""
+REPLY: Final = 512
+REPLY_BINARY: Final = 64
+"""Bytes read of a response body that is text, and of one that is not (a NUL in its start says so)."""
 MAX_DECODE: Final = 3
 """Rounds of percent-decoding: double encoding is common in attacks, deeper nesting is not seen."""
 
-SEGMENTS: Final = ("pad", "verb", "host", "path", "query", "body", "headers", "status", "reply", "answers")
-"""Names of the segment numbers 0…9, in the order in which their text is laid out."""
+SEGMENTS: Final = ("pad", "verb", "host", "path", "query", "status", "reply", "answers", "body", "headers")
+"""Names of the segment numbers 0…9, in the order in which their text is laid out: what was asked and what came back
+stand together in the first window."""
 
 _ROUTINE: Final = frozenset(
     "host connection content-length accept accept-encoding accept-charset cache-control pragma dnt te "
@@ -134,11 +138,11 @@ def _texts(record: FlowRecord) -> tuple[list[bytes], int]:
         _bare(record.site).encode("utf-8", "replace"),
         path_bytes,
         query_bytes,
+        _status_text(record),
+        _reply(record.response_body),
+        "\n".join(record.answers).encode("utf-8", "replace"),
         body,
         _header_text(record.request_headers),
-        _status_text(record),
-        record.response_body[:BODY_CAP],
-        "\n".join(record.answers).encode("utf-8", "replace"),
     ]
     return texts, max(path_rounds, query_rounds, body_rounds)
 
@@ -195,6 +199,11 @@ def _status_text(record: FlowRecord) -> bytes:
     return "\n".join([str(record.status), *told]).encode("utf-8", "replace")[:WINDOW]
 
 
+def _reply(body: bytes) -> bytes:
+    """The start of the answer; of something binary only enough to see what it is."""
+    return body[:REPLY_BINARY] if b"\x00" in body[:REPLY_BINARY] else body[:REPLY]
+
+
 # ── windows ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _OFFSETS: Final = np.arange(len(SEGMENTS), dtype=np.int32) * 256
@@ -218,7 +227,7 @@ def _windows(texts: list[bytes]) -> Tokens:
 
 
 def _numbers(record: FlowRecord, texts: list[bytes], rounds: int) -> Numbers:
-    _, _, host, path, query, body, headers, _, reply, _ = texts
+    _, _, host, path, query, _, reply, _, body, headers = texts
     numbers = np.zeros(len(NUMBERS), np.float32)
     numbers[_KINDS[record.kind]] = 1.0
     numbers[_PHASES[record.phase]] = 1.0

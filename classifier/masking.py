@@ -8,7 +8,8 @@ What is a secret, and what stays:
 Inside a secret, letters and digits become symbols; punctuation, escapes and public words stay (`symbols`), so that
 an attack in a password still reads as one. Host names, methods, sizes and fingerprints are never touched.
 
-`mask` is pure, keeps the length of every text, and is idempotent: mask(mask(r)) == mask(r).
+`mask` is pure, keeps the length of every text (bodies beyond their cap are cut), and is idempotent:
+mask(mask(r)) == mask(r).
 """
 
 import re
@@ -18,7 +19,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from classifier.fields import is_secret, mask_fields, mask_form
-from classifier.records import FlowRecord, Headers
+from classifier.records import BODY_CAP, REPLY_CAP, FlowRecord, Headers
 from classifier.symbols import ESCAPE, blank, blank_basic, settle, through
 from classifier.tokens import mask_tokens
 
@@ -32,6 +33,7 @@ _COMPRESSED: Final = (
     *(b"x\x01", b"x\x9c", b"x\xda"),  # zlib; its fourth start, `x^`, is how a text may begin
 )
 _FORM: Final = re.compile(r"[\w.$%+\[\]-]{1,128}+=")
+_CAPS: Final = (("request_body", BODY_CAP), ("response_body", REPLY_CAP), ("message", BODY_CAP))
 _MAGIC: Final = 16
 _CACHED: Final = 512
 """Header values up to this many characters are looked up before they are masked: most repeat."""
@@ -46,9 +48,9 @@ def mask(record: FlowRecord) -> FlowRecord:
         headers: Headers = getattr(record, name)
         if headers and (masked := tuple([(key, mask_header(key, value)) for key, value in headers])) != headers:
             changed[name] = masked
-    for name in ("request_body", "response_body", "message"):
+    for name, cap in _CAPS:
         body: bytes = getattr(record, name)
-        if body and (masked_body := mask_body(body)) != body:
+        if body and (masked_body := mask_body(body[:cap])) != body:
             changed[name] = masked_body
     return msgspec.structs.replace(record, **changed) if changed else record
 

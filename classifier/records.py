@@ -20,7 +20,10 @@ Phase = Literal["connect", "request", "response", "end"]
 Headers = tuple[tuple[str, str], ...]
 
 BODY_CAP: Final = 16 * 1024
-"""Bytes of a body that are looked at; what lies beyond is counted as not inspected."""
+"""Bytes of a request body or message that are looked at; what lies beyond is counted as not inspected."""
+REPLY_CAP: Final = 1024
+"""Bytes of a response body that are kept. What a reply gives away stands at its start: its true type, a loader, a
+redirect, an error page. Judging whole pages costs tens of windows a flow."""
 
 
 class Label(StrEnum):
@@ -59,7 +62,8 @@ class FlowRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One flow as far as it has been seen. Immutable; `phase` says which fields can be set.
 
     Sizes are bytes, `time` is Unix seconds, `seconds` is the flow's duration so far.
-    `path` includes the query. Bodies are decoded (content encoding removed) and cut to `BODY_CAP`.
+    `path` includes the query. Bodies are decoded (content encoding removed); of a request's body
+    the first `BODY_CAP` bytes count, of a response's the first `REPLY_CAP`.
     """
 
     id: str = ""
@@ -123,7 +127,7 @@ def text(raw: bytes) -> str:
         return raw.decode("latin-1")
 
 
-_BODIES: Final = ("request_body", "response_body", "message")
+_BODIES: Final = {"request_body": BODY_CAP, "response_body": REPLY_CAP, "message": BODY_CAP}
 _decoder = msgspec.json.Decoder(dict[str, Any])
 
 
@@ -145,11 +149,11 @@ def from_fields(fields: dict[str, Any]) -> FlowRecord:
     Raises ValueError with a short reason.
     """
     known = {name: fields[name] for name in FlowRecord.__struct_fields__ if name in fields}
-    for name in _BODIES:
+    for name, cap in _BODIES.items():
         known.pop(name, None)
         encoded = fields.get(f"{name}_b64")
         if encoded:
-            known[name] = _unbase64(name, encoded)[: BODY_CAP if name != "message" else None]
+            known[name] = _unbase64(name, encoded)[:cap]
     known = {name: value for name, value in known.items() if value is not None}
     known.setdefault("kind", "dns" if known.get("qname") else "http")
     known.setdefault("phase", _phase(known))

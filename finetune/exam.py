@@ -16,7 +16,7 @@ from classifier.scorer import Scorer
 from classifier.training import synthetic
 from classifier.training.corpus import Row
 from finetune import acceptance
-from finetune.acceptance import Bools, Floats, Gate, Judged
+from finetune.acceptance import Bools, Gate, Judged
 from finetune.dataset import JUDGED, Example
 from finetune.judging import Judge, Paper, compare
 from finetune.points import Scores, carried

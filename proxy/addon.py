@@ -239,8 +239,9 @@ class Filter:
             trace.partial = True
             self.metrics.missed("failure")
         elif part is None and (beyond := observe.beyond(flow, phase)):
-            trace.partial = True
-            self.metrics.missed("body_cap", beyond)
+            request = phase == "request"  # of a response the head is all that is judged: bytes, no flow, are missed
+            trace.partial = trace.partial or request
+            self.metrics.missed("body_cap", beyond, flows=int(request))
         respond.apply(flow, judged.decision)
 
     def _trace(self, flow: HTTPFlow) -> Trace:

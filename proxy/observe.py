@@ -3,7 +3,7 @@
 Runs twice for most flows, so it reads `flow.request.data.*` as bytes: `pretty_url` and `dict(headers)` cost several
 times as much. What it gives must equal what `classifier.importers.mitm` gives of the same flow read from a dump.
 
-A compressed body is unpacked only as far as the model looks (`BODY_CAP`): a bomb costs no more than a page.
+A compressed body is unpacked only as far as the model looks (`cap`): a bomb costs no more than a page.
 """
 
 import time
@@ -11,13 +11,13 @@ from collections.abc import Container
 from ipaddress import ip_address
 from typing import Final
 
-from mitmproxy.http import Headers, HTTPFlow, Message, RequestData, ResponseData
+from mitmproxy.http import Headers, HTTPFlow, Message, Request, RequestData, ResponseData
 from mitmproxy.tls import ClientHello, ClientHelloData
 
 from classifier.importers.coding import decode
 from classifier.ja4 import ja4 as ja4_of
 from classifier.ja4 import parse
-from classifier.records import BODY_CAP, FlowRecord, Phase, headers, text
+from classifier.records import BODY_CAP, REPLY_CAP, FlowRecord, Phase, headers, text
 
 LIVE_TYPES: Final = (
     b"text/event-stream",
@@ -118,17 +118,22 @@ def endless(flow: HTTPFlow, held: int) -> bool:
 def beyond(flow: HTTPFlow, phase: Phase) -> int:
     """Bytes of a held body (as sent) that the model does not look at."""
     message = flow.request if phase == "request" else flow.response
-    return max(0, len(message.data.content or b"") - BODY_CAP) if message is not None else 0
+    return max(0, len(message.data.content or b"") - cap(message)) if message is not None else 0
+
+
+def cap(message: Message) -> int:
+    """Bytes of a body that the model looks at."""
+    return BODY_CAP if isinstance(message, Request) else REPLY_CAP
 
 
 def body(message: Message) -> bytes:
-    """The first `BODY_CAP` bytes of the body without its content encoding; as it is where that cannot be removed."""
+    """The body without its content encoding up to its cap; as it is where that cannot be removed."""
     raw = message.data.content
     if not raw:
         return b""
     if not _header(message.headers, b"content-encoding"):
-        return raw[:BODY_CAP]
-    return decode(raw, message.headers.get("content-encoding", ""))
+        return raw[: cap(message)]
+    return decode(raw, message.headers.get("content-encoding", ""), cap(message))
 
 
 def is_address(host: str) -> bool:

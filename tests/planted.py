@@ -1,7 +1,7 @@
 """Requests and answers with a secret in every place where a client or a site may put one.
 
-`plants()` gives them. Each has secrets of its own, so that what leaks names its place. There are two kinds: what only the
-name of its field gives away, in the places of `NAMED`, and what can be told by its looks, wherever it stands (`FREE`).
+`plants()` gives them. Each has a secret of its own, so that what leaks names its place. There are two kinds: what only
+its field's name gives away, in the places of `NAMED`, and what can be told by its looks, wherever it stands (`FREE`).
 """
 
 import base64
@@ -11,10 +11,9 @@ import random
 import re
 import string
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
-from urllib.parse import quote
 
 import brotli  # type: ignore[import-untyped]
 import zstandard
@@ -42,26 +41,44 @@ class Shape:
     headers: Fields = ()
     body: str = ""
     answer: Reply | None = None
-    packed: Callable[[bytes], bytes] = bytes
+    pack: Callable[[bytes], bytes] = bytes
+    """How bodies are written."""
 
     def filled(self, value: str) -> "Shape":
         """With a value in place of `SECRET`."""
         answer = self.answer
         if answer is not None:
-            headers = [(name, text.replace(SECRET, value)) for name, text in answer.headers]
-            answer = Reply(self.packed(answer.body.replace(SECRET.encode(), value.encode())), headers)
+            answer = Reply(answer.body.replace(SECRET.encode(), value.encode()), list(_filled(answer.headers, value)))
         return replace(
             self,
             path=self.path.replace(SECRET, value),
-            headers=tuple((name, text.replace(SECRET, value)) for name, text in self.headers),
+            headers=tuple(_filled(self.headers, value)),
             body=self.body.replace(SECRET, value),
             answer=answer,
         )
 
+    def attacking(self) -> "Shape":
+        """The same with what a test's model takes for an attack: in the answer where there is one."""
+        if self.answer is not None:
+            return replace(self, answer=replace(self.answer, body=self.answer.body + b"\n'''"))
+        return replace(self, path=f"{self.path}{'&' if '?' in self.path else '?'}note=%27%27%27")
+
     @property
     def content(self) -> bytes:
         """The body as it is sent."""
-        return self.packed(self.body.encode()) if self.body else b""
+        return self.pack(self.body.encode()) if self.body else b""
+
+    @property
+    def reply(self) -> Reply | None:
+        """The answer as it is sent."""
+        return self.answer and replace(self.answer, body=self.pack(self.answer.body))
+
+    @property
+    def told(self) -> bytes:
+        """All that it tells, bodies before they were packed."""
+        answer = self.answer or Reply()
+        headers = [f"{name}: {value}" for name, value in (*self.headers, *answer.headers)]
+        return "\n".join([self.path, *headers, self.body]).encode() + b"\n" + answer.body
 
 
 @dataclass(frozen=True)
@@ -71,6 +88,10 @@ class Plant:
     name: str
     shape: Shape
     needles: tuple[str, ...]
+
+
+def _filled(headers: Iterable[tuple[str, str]], value: str) -> Iterator[tuple[str, str]]:
+    return ((name, text.replace(SECRET, value)) for name, text in headers)
 
 
 def _part(name: str, content: str, file: str = "") -> str:
@@ -96,7 +117,7 @@ def _answer(body: str = "", *headers: tuple[str, str]) -> Shape:
 
 def _coded(coding: str, pack: Callable[[bytes], bytes]) -> Shape:
     """A JSON body in a content coding."""
-    return Shape("/coded", (_JSON, ("Content-Encoding", coding)), '{"password": "SECRET"}', packed=pack)
+    return Shape("/coded", (_JSON, ("Content-Encoding", coding)), '{"password": "SECRET"}', pack=pack)
 
 
 def _before_the_cap(body: str) -> str:
@@ -147,9 +168,9 @@ NAMED: Final = {
     "deflate": _coded("deflate", zlib.compress),
     "br": _coded("br", brotli.compress),
     "zstd": _coded("zstd", zstandard.compress),
-    "gzip that says nothing of it": Shape("/post", (), "password=SECRET", packed=gzip.compress),
-    "zlib that says nothing of it": Shape("/post", (), "password=SECRET", packed=zlib.compress),
-    "zstd that says nothing of it": Shape("/post", (), "password=SECRET", packed=zstandard.compress),
+    "gzip that says nothing of it": Shape("/post", (), "password=SECRET", pack=gzip.compress),
+    "zlib that says nothing of it": Shape("/post", (), "password=SECRET", pack=zlib.compress),
+    "zstd that says nothing of it": Shape("/post", (), "password=SECRET", pack=zstandard.compress),
     "failing request": Shape("/nan?x=~~~~~~~~~~~~&password=SECRET", (("Cookie", "sid=SECRET"),)),
     "Set-Cookie": _answer("hello", ("Set-Cookie", "sid=SECRET; Path=/; HttpOnly"), ("Set-Cookie", "a=b")),
     "answer's header": _answer("hello", ("X-CSRF-Token", SECRET)),
@@ -160,7 +181,7 @@ NAMED: Final = {
     "script in a page": _answer('<script>var apiKey = "SECRET"; window.x = {sessionId: "SECRET"}</script>', _HTML),
     "link in a page": _answer('<a href="/reset?token=SECRET&amp;x=1">reset</a>', _HTML),
     "XML answer": _answer("<r><SessionToken>SECRET</SessionToken></r>", _XML),
-    "gzip answer": replace(_answer('{"secret": "SECRET"}', _JSON, ("Content-Encoding", "gzip")), packed=gzip.compress),
+    "gzip answer": replace(_answer('{"secret": "SECRET"}', _JSON, ("Content-Encoding", "gzip")), pack=gzip.compress),
 }
 
 FREE: Final = {
@@ -184,7 +205,6 @@ WRITTEN: Final[dict[str, Callable[[str], str]]] = {
     "double percent": lambda text: "".join(f"%25{ord(letter):02X}" for letter in text),
     "base64": lambda text: base64.b64encode(text.encode()).decode(),
 }
-_ESCAPED: Final = "".join
 
 
 def plants() -> Iterator[Plant]:
@@ -210,8 +230,8 @@ def _odd(mint: "Mint") -> Iterator[Plant]:
         yield Plant(f"Basic in {name}", _header(name, f"Basic {basic}"), parts(secret))
     for escape in ("\\u%04x", "\\x%02x", "&#%d;", "&#x%x;"):
         secret = mint.words()
-        body = '{"password": "%s"}' % "".join(escape % ord(letter) for letter in secret)
-        yield Plant(f"password as {escape}", _post(_JSON, body), parts(secret))
+        value = "".join(escape % ord(letter) for letter in secret)
+        yield Plant(f"password as {escape}", NAMED["JSON"].filled(value), parts(secret))
     for separator in (" ", "-", "."):
         for place in ("JSON", "text", "answer"):
             card = mint.card()
@@ -227,7 +247,7 @@ def parts(secret: str) -> tuple[str, ...]:
     """The runs of letters and digits that are long enough to look for, and what the payload of a JWT hides."""
     texts = [secret]
     if secret.startswith("eyJ"):
-        header, payload, signature = secret.split(".")
+        _, payload, signature = secret.split(".")
         texts = [signature, json.loads(base64.urlsafe_b64decode(payload + "=="))["jti"]]
     return tuple(run for text in texts for run in re.findall("[A-Za-z0-9]{8,}", text))
 

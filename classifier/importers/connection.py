@@ -15,7 +15,7 @@ from classifier.importers.packets import ACK, FIN, RST, SYN, Packet
 from classifier.importers.reassembly import Gap, Order
 from classifier.importers.tls import START, Greeting
 from classifier.ja4 import Hello, ja4
-from classifier.records import FlowRecord, text
+from classifier.records import REPLY_CAP, FlowRecord, text
 
 
 class Connection:
@@ -180,7 +180,7 @@ def _answered(reply: Message, asked: float) -> dict[str, object]:
     return {
         "status": reply.status,
         "response_headers": reply.headers,
-        "response_body": reply.body,
+        "response_body": reply.body[:REPLY_CAP],
         "bytes_down": reply.size,
         "seconds": max(reply.end - asked, 0.0),
     }

@@ -15,7 +15,7 @@ import msgspec
 
 from classifier.importers import BadLine
 from classifier.importers.address import split
-from classifier.records import BODY_CAP, FlowRecord, Headers
+from classifier.records import BODY_CAP, REPLY_CAP, FlowRecord, Headers
 
 
 def read(file: io.BufferedReader, name: str) -> Iterator[FlowRecord | BadLine]:
@@ -59,7 +59,7 @@ def record(entry: dict[str, Any], name: str) -> FlowRecord:
         request_body=sent[:BODY_CAP],
         status=status,
         response_headers=_headers(response.get("headers")),
-        response_body=got[:BODY_CAP],
+        response_body=got[:REPLY_CAP],
         bytes_up=_size(request.get("bodySize")) or len(sent),
         bytes_down=_size(response.get("bodySize")) or _size(content.get("size")) or len(got),
         seconds=max(float(entry.get("time") or 0), 0.0) / 1000,

@@ -12,7 +12,7 @@ import msgspec
 
 from classifier.importers import BadLine
 from classifier.importers.coding import decode
-from classifier.records import FlowRecord, Phase, headers, text
+from classifier.records import BODY_CAP, REPLY_CAP, FlowRecord, Phase, headers, text
 
 if TYPE_CHECKING:
     from mitmproxy import connection, dns, flow, http, tcp, udp
@@ -118,8 +118,9 @@ def _http(flow: "http.HTTPFlow", phase: Phase) -> dict[str, Any]:
 
 
 def body(message: "http.Message") -> bytes:
-    """A message's body, decoded and cut to `BODY_CAP`; empty where it was streamed."""
-    return decode(message.data.content or b"", message.data.headers.get("content-encoding", ""))
+    """A message's body, decoded and cut to its cap; empty where it was streamed."""
+    cap = REPLY_CAP if hasattr(message, "status_code") else BODY_CAP
+    return decode(message.data.content or b"", message.data.headers.get("content-encoding", ""), cap)
 
 
 def _stream(flow: "tcp.TCPFlow | udp.UDPFlow") -> dict[str, Any]:

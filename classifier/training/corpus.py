@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import pyarrow.parquet as pq
 
 from classifier.errors import UserError
-from classifier.records import ATTACKS, BODY_CAP, FlowRecord, Headers, Label, text
+from classifier.records import ATTACKS, BODY_CAP, REPLY_CAP, FlowRecord, Headers, Label, text
 
 Part = Literal["train", "val", "holdout"]
 
@@ -203,7 +203,7 @@ def _transactions(path: Path) -> Iterator[Row]:
             request_body=(item["req_body"] or b"")[:BODY_CAP],
             status=item["status"] or 0,
             response_headers=_pairs(item["resp_headers"]),
-            response_body=(item["resp_body"] or b"")[:BODY_CAP],
+            response_body=(item["resp_body"] or b"")[:REPLY_CAP],
             phase="response" if item["status"] else "request",
             label=labels[0] if len(labels) == 1 else None,
         )

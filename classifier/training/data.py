@@ -19,7 +19,7 @@ from typing import Final
 
 import msgspec
 
-from classifier.records import FlowRecord, Headers, Label
+from classifier.records import REPLY_CAP, FlowRecord, Headers, Label
 from classifier.training import synthetic
 from classifier.training.carriers import carry
 from classifier.training.corpus import Row, rows
@@ -143,7 +143,7 @@ class Wardrobe:
         if record.status:
             if rng.random() < 0.4:
                 return asked(record)
-            size = rng.choice((0, 64, 256, 1024, 4096))
+            size = rng.choice((0, 64, 256, REPLY_CAP))
             return msgspec.structs.replace(record, response_body=record.response_body[:size])
         if not self._replies or rng.random() < 0.85:
             return record
@@ -153,7 +153,7 @@ class Wardrobe:
             phase="response",
             status=lent.status if rng.random() < 0.7 else rng.choice((200, 302, 400, 403, 404, 500)),
             response_headers=lent.response_headers,
-            response_body=lent.response_body[: rng.choice((0, 256, 1024))],
+            response_body=lent.response_body[: rng.choice((0, 256, REPLY_CAP))],
         )
 
 

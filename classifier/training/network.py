@@ -20,7 +20,7 @@ from classifier.records import LABELS
 # Odd, arbitrary, below 2^18: the sum of five products with numbers below 2^10 stays inside int32.
 _MULTIPLIERS = (1, 40503, 224737, 131303, 174763)
 # Segments whose n-grams share meaning: names (verb, host, answers) / what is asked / what comes back.
-_GROUPS = (0, 1, 1, 2, 2, 2, 2, 3, 3, 1)
+_GROUPS = (0, 1, 1, 2, 2, 3, 3, 1, 2, 2)
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,8 @@ def remarks(results: Mapping[str, Sequence[Figures]], scoring: "Scoring", pinned
     """What a reader must know beside the table, in sentences."""
     decisions = scoring.requests + scoring.responses
     said = [
-        f"Medians of {len(results['stock'])} interleaved rounds; in brackets the lowest and highest ratio of a round.",
+        f"Medians of {len(results['stock'])} interleaved rounds; in brackets the lowest and highest ratio of a round; "
+        "CPU: the server's processor time per request.",
         f"scored: release {scoring.release} on {scoring.provider}; {scoring.flagged / decisions:.2%} of "
         f"{decisions:,} decisions flagged; {scoring.dropped:,} flows not captured.",
     ]

@@ -46,11 +46,21 @@ def test_a_masked_record_gives_the_same_features_again(record):
         (FlowRecord(path="/a?x=1?y"), "query", b"x=1?y"),
         (FlowRecord(request_body=b"a=%27+or+1"), "body", b"a=' or 1"),
         (FlowRecord(request_body=b'{"a": "50%"}'), "body", b'{"a": "50%"}'),
-        (FlowRecord(request_headers=(("Accept", "*/*"), ("Referer", "http://r.example/"))), "headers", b"http://r.example/"),
+        (
+            FlowRecord(request_headers=(("Accept", "*/*"), ("Referer", "http://r.example/"))),
+            "headers",
+            b"http://r.example/",
+        ),
         (FlowRecord(request_headers=(("Accept", "${jndi:x}"),)), "headers", b"${jndi:x}"),
-        (FlowRecord(status=200, response_headers=(("content-type", "text/html"), ("Server", "s"))), "status", b"200\ntext/html"),
+        (
+            FlowRecord(status=200, response_headers=(("content-type", "text/html"), ("Server", "s"))),
+            "status",
+            b"200\ntext/html",
+        ),
         (FlowRecord(kind="dns", qname="q.example", qtype="TXT", answers=("v",)), "answers", b"v"),
         (FlowRecord(kind="websocket", message=b"hello"), "body", b"hello"),
+        (FlowRecord(status=200, response_body=b"a" * 600), "reply", b"a" * 512),
+        (FlowRecord(status=200, response_body=b"\xff\xd8\x00" + b"a" * 600), "reply", b"\xff\xd8\x00" + b"a" * 61),
     ],
 )
 def test_the_text_is_decoded_and_laid_out_by_segment(record, name, shown):
@@ -91,8 +101,16 @@ def test_an_attack_of_256_bytes_is_whole_in_some_window():
         (FlowRecord(status=101), "status_2xx", 1.0),
         (FlowRecord(status=200, response_body=b"MZ"), "reply_executable", 1.0),
         (FlowRecord(status=200, response_body=b"PK\x03\x04"), "reply_archive", 1.0),
-        (FlowRecord(response_headers=(("Content-Type", "image/png"),), response_body=b"MZ"), "reply_type_contradicts", 1.0),
-        (FlowRecord(response_headers=(("Content-Type", "text/html"),), response_body=b"<html>"), "reply_type_contradicts", 0.0),
+        (
+            FlowRecord(response_headers=(("Content-Type", "image/png"),), response_body=b"MZ"),
+            "reply_type_contradicts",
+            1.0,
+        ),
+        (
+            FlowRecord(response_headers=(("Content-Type", "text/html"),), response_body=b"<html>"),
+            "reply_type_contradicts",
+            0.0,
+        ),
     ],
 )
 def test_numbers_say_what_their_names_say(record, name, value):

@@ -12,7 +12,7 @@ from mitmproxy.test import taddons, tflow, tutils
 from mitmproxy.tls import ClientHello, ClientHelloData
 
 from classifier.importers import mitm
-from classifier.records import BODY_CAP, Phase
+from classifier.records import BODY_CAP, REPLY_CAP, Phase
 from proxy import observe
 
 LATIN = Headers([(b"Host", b"a.example"), (b"x", b"\xff"), (b"X", "ü".encode()), (b"x", b"2")])
@@ -59,7 +59,7 @@ def test_a_bomb_costs_no_more_than_a_page() -> None:
     assert flow.response is not None
     flow.response.headers["content-encoding"] = "deflate"
     flow.response.data.content = zlib.compress(b"a" * 50_000_000)
-    assert observe.record(flow, "response").response_body == b"a" * BODY_CAP
+    assert observe.record(flow, "response").response_body == b"a" * REPLY_CAP
 
 
 @pytest.mark.parametrize(
