@@ -1,7 +1,7 @@
 #!/bin/sh
 # Make the README's transcripts anew: a first block, and a first fine-tuning that takes a false alarm back.
 #
-#   docs/transcript.sh > transcript.txt
+#   docs/transcript.sh > transcript.txt 2>&1
 #
 # Needs `make setup`, curl, and 127.0.0.1 ports 8080, 8081 and 8443; nothing outside this machine is contacted.
 # Writes ./state, which must not have been in use. What is printed after a `$` is what is run.
@@ -21,42 +21,36 @@ background() { # the same for one that goes on, until curl gets an answer from U
     printf '$ %s\n' "$1"
     eval "$1"
     jobs="$! $jobs"
-    tries=0
-    until env -u https_proxy curl --silent --insecure --fail --output /dev/null "$2"; do
-        tries=$((tries + 1))
-        test $tries -lt 300 || exit 1
+    until curl --silent --insecure --fail --output /dev/null "$2"; do
+        kill -0 $! || exit 1 # it ended: its last line says why
         sleep 0.2
     done
     sleep 1
 }
 
 jobs=
-trap 'for job in $jobs; do kill "$job" 2>/dev/null; done; wait' EXIT
+trap 'for job in $jobs; do kill "$job" 2>/dev/null || true; done; wait' EXIT
 
 echo "== The first block"
 background '.venv/bin/python docs/demo/site.py state/demo &' https://localhost:8443/
 background '.venv/bin/sluice run --config docs/demo/sluice.toml --mode enforce &' http://127.0.0.1:8081/-/ready
-show 'export https_proxy=http://127.0.0.1:8080 no_proxy= CURL_CA_BUNDLE=state/ca/mitmproxy-ca-cert.pem'
+show 'export https_proxy=http://127.0.0.1:8080 CURL_CA_BUNDLE=state/ca/mitmproxy-ca-cert.pem; unset no_proxy NO_PROXY'
 show 'curl -s "https://localhost:8443/orders?page=2"'
-show 'curl -s -H "Accept: application/json" "https://localhost:8443/orders?page=2%27+OR+%271%27=%271" | tee blocked'
-show 'event=$(sed -n '"'"'s/.*"event": "\([0-9a-f]*\)".*/\1/p'"'"' blocked)'
+show 'curl -s -H "Accept: application/json" "https://localhost:8443/orders?page=2%27+OR+%271%27=%271" | tee state/demo/blocked'
+show 'event=$(sed -n '"'"'s/.*"event": "\([0-9a-f]*\)".*/\1/p'"'"' state/demo/blocked)'
 show '.venv/bin/sluice explain $event'
 
 echo
 echo "== The first fine-tuning"
-cat > state/demo/report <<'REPORT'
-curl -s -G -H "Accept: application/json" https://localhost:8443/reports --data-urlencode \
-  "query=SELECT name, total FROM $1 WHERE region = '$2' UNION SELECT name, total FROM archive WHERE 1=1"
-REPORT
-show 'cat state/demo/report'
-show 'sh state/demo/report orders north'
-show 'for table in orders returns invoices stock; do for region in north south east west; do
-  sh state/demo/report $table $region; done; done > blocked'
-show 'for event in $(sed -n '"'"'s/.*"event": "\([0-9a-f]*\)".*/\1/p'"'"' blocked); do
+show 'for page in $(seq 60); do curl -s "https://localhost:8443/orders?page=$page"; done | wc -l'
+show 'tail -2 docs/demo/report.sh'
+show 'sh docs/demo/report.sh orders name'
+show 'for table in orders returns invoices stock; do for column in name city day price; do
+  sh docs/demo/report.sh $table $column; done; done > state/demo/blocked'
+show 'for event in $(sed -n '"'"'s/.*"event": "\([0-9a-f]*\)".*/\1/p'"'"' state/demo/blocked); do
   .venv/bin/sluice label $event benign; done | tail -1'
 show '.venv/bin/sluice finetune run'
 sleep 3 # the proxy notices the release by itself
-show 'sh state/demo/report customers north'
+show 'sh docs/demo/report.sh customers name'
 show 'curl -s -H "Accept: application/json" "https://localhost:8443/orders?page=2%27+OR+%271%27=%271"'
 show '.venv/bin/sluice model ls'
-rm -f blocked

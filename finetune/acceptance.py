@@ -232,10 +232,19 @@ def _lost(rank: int) -> Statistic:
 
 
 def _kept(name: str, rows: Judged, loss: Statistic, limit: float, seed: int, what: str = "base rows") -> Gate:
-    if len(rows.labels) < ENOUGH:
-        return _scarce(name, ENOUGH - len(rows.labels), what)
+    """Non-inferiority: the upper end of the loss must stay within the limit.
+
+    Where the interval is wider than the limit, not even an unchanged model could show that; then the loss itself
+    is held against the limit and the gate says how many rows an answer takes.
+    """
+    count = len(rows.labels)
+    if count < ENOUGH:
+        return _scarce(name, ENOUGH - count, what)
     value, low, high = _resampled(rows, loss, seed)
-    return Gate(name, high <= limit, value, low, high, limit)
+    if high - value <= limit:
+        return Gate(name, high <= limit, value, low, high, limit)
+    needed = ceil(count * ((high - value) / limit) ** 2) - count
+    return Gate(name, value <= limit, value, low, high, limit, f"firm with {needed} more {what}", needed)
 
 
 def _resampled(rows: Judged, statistic: Statistic, seed: int) -> tuple[float, float, float]:

@@ -59,6 +59,18 @@ def prepare(site: Site, grafts: Sequence[Grafted], base: Sequence[Row]) -> Exam:
     )
 
 
+def mastered(rows: Sequence[Row], incumbent: Judge) -> list[Row]:
+    """Base rows that the incumbent gets right. Replay keeps what is known: taught new things by it, a base model that
+    learned from real corpora drifts towards synthetic traffic.
+    """
+    verdicts = incumbent.verdicts([extract(row.record) for row in rows])
+    return [
+        row
+        for row, verdict in zip(rows, verdicts, strict=True)
+        if sum(verdict.scores[label] for label in row.labels) >= 0.5
+    ]
+
+
 def calibrated(exam: Exam, incumbent: Judge, candidate: Judge) -> OperatingPoints:
     """The incumbent's operating points on the candidate's scale."""
     base, calm = compare(exam.scale, incumbent, candidate), compare(exam.calm, incumbent, candidate)

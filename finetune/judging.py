@@ -8,7 +8,7 @@ import numpy as np
 from classifier.artifact import Model
 from classifier.card import OperatingPoints
 from classifier.features import Features
-from classifier.records import HARMLESS, FlowRecord, Label
+from classifier.records import HARMLESS, FlowRecord, Label, Verdict
 from classifier.scorer import Scorer
 from classifier.thresholds import Thresholds
 from finetune.acceptance import Bools, Floats, Ints, Judged
@@ -59,10 +59,14 @@ class Judge:
 
     def opinion(self, records: Sequence[FlowRecord], features: Sequence[Features]) -> tuple[Floats, Ints]:
         """Threats float [N] and ranks int [N] (0 allowed, 1 flagged, 2 blocked). Raises BadScore."""
-        verdicts = self._scorer.score_many(features)
+        verdicts = self.verdicts(features)
         actions = [self._thresholds.decide(*pair)[0] for pair in zip(records, verdicts, strict=True)]
         ranks = np.array([RANKS[action] for action in actions], np.int64)
         return np.array([verdict.threat for verdict in verdicts], np.float64), ranks
+
+    def verdicts(self, features: Sequence[Features]) -> list[Verdict]:
+        """What the model says of each row. Raises BadScore."""
+        return self._scorer.score_many(features)
 
 
 def compare(paper: Paper, incumbent: Judge, candidate: Judge) -> Judged:

@@ -34,8 +34,8 @@ from finetune.exam import Exam
 from finetune.judging import Judge
 from finetune.replay import Mixer, base_rows
 from finetune.site import Site, gather, grafted
-from finetune.teaching import ROUNDS, mixer, share_cores, teach
-from finetune.trainable import STRATEGIES
+from finetune.teaching import ANCHOR, ROUNDS, mixer, share_cores, teach
+from finetune.trainable import STRATEGIES, anchored
 
 WEIGHTS: Final = "weights.safetensors"
 GRAFTS: Final = 600
@@ -109,7 +109,7 @@ def run(options: Options, shipped: Path | None = None) -> Outcome:
         network = _weights(registry, incumbent.release, Path(scratch))
         site = gather(options.state, options.flows, options.labels, incumbent.judge)
         practice, questions = base_rows(options.corpus, options.seed)
-        batches = _batches(site, practice, options.seed)
+        batches = _batches(site, exam.mastered(practice, incumbent.judge), options.seed)
         paper = _paper(site, questions, options)
         bench = Bench(options, incumbent, paper, _card(options, incumbent, site), _folder(scratch))
         candidate, reports = _train(network, batches, bench)
@@ -179,12 +179,13 @@ def _card(options: Options, incumbent: Incumbent, site: Site) -> ModelCard:
 def _train(network: Network, batches: Mixer, bench: Bench) -> tuple[Model, list[FitReport]]:
     """Every stage of the strategy once, then the last one again while reported flows still come out wrong."""
     stages, seed = STRATEGIES[bench.options.strategy], bench.options.seed
-    reports = [teach(network, stage, batches, seed, f"Training: {stage.name}") for stage in stages]
+    anchor = anchored(network, ANCHOR)
+    reports = [teach(network, stage, batches, anchor, seed, f"Training: {stage.name}") for stage in stages]
     for again in range(1, ROUNDS):
         candidate = _exported(network, bench)
         if exam.mended(bench.exam, bench.incumbent.judge, Judge(candidate)):
             return candidate, reports
-        reports.append(teach(network, stages[-1], batches, seed + again, f"Training: {stages[-1].name}, again"))
+        reports.append(teach(network, stages[-1], batches, anchor, seed + again, f"Training: {stages[-1].name}, again"))
     return _exported(network, bench), reports
 
 

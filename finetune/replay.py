@@ -21,8 +21,8 @@ from classifier.training.fit import Batch
 
 SIZE: Final = 64
 """Rows of a batch."""
-SYNTHETIC, CORPUS = 3000, 16_000
-"""Base rows drawn with and without a corpus; a twentieth of them judges."""
+PRACTISED, ASKED, CORPUS = 3000, 4000, 16_000
+"""Synthetic rows to practise and to judge by; corpus rows for both (a twentieth judges)."""
 _OTHER: Final = 7919
 """Seed offset of the synthetic rows that judge: another stream of the same grammars."""
 
@@ -83,7 +83,7 @@ def batch(lessons: Sequence[Lesson], rng: np.random.Generator) -> Batch:
 def base_rows(corpus: Path | None, seed: int) -> tuple[list[Row], list[Row]]:
     """Base rows to practise and base rows to judge by. Raises UserError when the corpus is incomplete."""
     if corpus is None:
-        return list(training_rows(None, seed, SYNTHETIC)), list(training_rows(None, seed + _OTHER, SYNTHETIC // 2))
+        return list(training_rows(None, seed, PRACTISED)), list(training_rows(None, seed + _OTHER, ASKED))
     rows = list(training_rows(corpus, seed, CORPUS))
     return [row for row in rows if row.part == "train"], [row for row in rows if row.part == "val"]
 

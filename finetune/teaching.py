@@ -8,7 +8,7 @@ import torch
 
 from classifier.records import HARMLESS
 from classifier.training.corpus import Row
-from classifier.training.fit import FitReport, fit
+from classifier.training.fit import FitReport, Penalty, fit
 from classifier.training.network import Network
 from classifier.training.progress import Bar
 from finetune.dataset import Example
@@ -16,12 +16,14 @@ from finetune.replay import Lesson, Mixer, Pool, lesson, lessons
 from finetune.trainable import Stage
 from finetune.transplant import Grafted
 
-LABELLED, ATTACKED, DISGUISED, WEAK = 0.3, 0.35, 0.15, 0.2
+LABELLED, ATTACKED, DISGUISED, WEAK = 0.3, 0.4, 0.15, 0.15
 """Shares of the site's half of a batch: labelled flows, hostile and harmless grafts, captures.
 
 Three labels are as loud as three thousand captures, and there are attacks enough to keep the site's scores in place.
 """
 STEPS: Final = 240
+ANCHOR: Final = 1.0
+"""Strength of the pull back to the incumbent's weights: it keeps what neither the site nor the replay practises."""
 ROUNDS: Final = 3
 """Calls of the last stage at most: it is repeated while reports still come out wrong."""
 
@@ -50,11 +52,11 @@ def mixer(train: Sequence[Example], grafts: Sequence[Grafted], base: Sequence[Ro
     return Mixer(pools, lessons((row.record, row.labels, row.weight) for row in base), seed=seed)
 
 
-def teach(network: Network, stage: Stage, batches: Mixer, seed: int, title: str) -> FitReport:
-    """One stage, in place."""
+def teach(network: Network, stage: Stage, batches: Mixer, anchor: Penalty, seed: int, title: str) -> FitReport:
+    """One stage, in place; `anchor` holds the weights near the incumbent's."""
     steps = max(1, round(STEPS * stage.share))
     with Bar(title, steps) as bar:
-        return fit(network, stage.groups(network), batches, steps=steps, seed=seed, progress=bar.at)
+        return fit(network, stage.groups(network), batches, [anchor], steps=steps, seed=seed, progress=bar.at)
 
 
 def _nonzero(rows: Sequence[Lesson]) -> list[Lesson]:

@@ -208,15 +208,16 @@ WRITTEN: Final[dict[str, Callable[[str], str]]] = {
 
 
 def plants() -> Iterator[Plant]:
-    """Every secret in every place in every way of writing; the same each time."""
+    """A secret of each kind in every place, in every way of writing or, where places and kinds are many, in some."""
     mint = Mint(7)
-    for place, shape in NAMED.items():
-        for way, write in WRITTEN.items():
-            for kind, secret in (("words", mint.words()), ("password", mint.password())):
-                yield Plant(f"{kind} in {place}, {way}", shape.filled(write(secret)), parts(secret))
-    for kind, make in mint.kinds().items():
-        for place, shape in FREE.items():
-            for way, write in WRITTEN.items():
+    ways = list(WRITTEN.items())
+    for number, (place, shape) in enumerate(NAMED.items()):
+        for turn, (way, write) in enumerate(ways):
+            kind, secret = ("words", mint.words()) if (number + turn) % 2 else ("password", mint.password())
+            yield Plant(f"{kind} in {place}, {way}", shape.filled(write(secret)), parts(secret))
+    for number, (kind, make) in enumerate(mint.kinds().items()):
+        for turn, (place, shape) in enumerate(FREE.items()):
+            for way, write in (ways[0], ways[1 + (number + turn) % (len(ways) - 1)]):
                 secret = make()
                 yield Plant(f"{kind} in {place}, {way}", shape.filled(write(secret)), parts(secret))
     yield from _odd(mint)

@@ -7,14 +7,13 @@ is read in the same ways again.
 
 import binascii
 import contextlib
-import html
 import io
 import re
 import shutil
 import sqlite3
 import tempfile
 import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
@@ -24,13 +23,15 @@ import pyarrow.parquet as pq
 import zstandard
 
 DEPTH: Final = 3
-"""Decodings within decodings; nested percent-encoding counts once."""
+"""Base64 and packed streams within each other; nested percent-encoding and escapes between them count for nothing."""
 SHORTEST: Final = 8
 """Letters and digits of the shortest thing that can be looked for."""
-_RUN: Final = re.compile(rb"[a-z0-9]{8,}")
-_BETWEEN_DIGITS: Final = re.compile(rb"(?<=[0-9])[ .+_-](?=[0-9])")
+_SPACES: Final = bytes(code if chr(code).isalnum() and code < 128 else 32 for code in range(256)).lower()
+_NUMBER: Final = re.compile(rb"[0-9][0-9 .+_-]{10,30}[0-9]")
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/_-]{8,}")
-_ESCAPE: Final = re.compile(rb"\\+(?:u00([0-9A-Fa-f]{2})|x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
+_ESCAPE: Final = re.compile(
+    rb"\\+(?:u00([0-9A-Fa-f]{2})|x([0-9A-Fa-f]{2})|(.))|&#(?:x0*([0-9A-Fa-f]{2})|0*([0-9]{2,3}));?", re.DOTALL
+)
 _PACKED: Final = re.compile(rb"\x1f\x8b\x08|\x78[\x01\x5e\x9c\xda]|\x28\xb5\x2f\xfd", re.DOTALL)
 _STREAM: Final = b"\xff\xff\xff\xff"
 
@@ -39,15 +40,18 @@ Source = tuple[str, bytes]
 
 
 def find(needles: Collection[str], sources: Iterable[Source]) -> dict[str, list[str]]:
-    """The needles (letters and digits, `SHORTEST` at least; case is ignored) that can be read in each source."""
+    """The needles (letters and digits, `SHORTEST` at least; case is ignored) that can be read in each source.
+
+    Between the digits of a number separators may stand.
+    """
     assert all(needle.isalnum() and len(needle) >= SHORTEST for needle in needles)
     found = {}
     for name, raw in sources:
         runs: set[bytes] = set()
         for text in readings(raw):
-            lower = text.lower()
-            runs.update(_RUN.findall(lower))
-            runs.update(_RUN.findall(_BETWEEN_DIGITS.sub(b"", lower)))
+            numbers = [number.translate(None, b" .+_-") for number in _NUMBER.findall(text)]
+            runs.update(run for run in text.translate(_SPACES).split() if len(run) >= SHORTEST)
+            runs.update(numbers)
         everything = b"\n".join(runs)
         if here := [needle for needle in needles if needle.lower().encode() in everything]:
             found[name] = here
@@ -64,47 +68,41 @@ def files(folder: Path) -> Iterator[Source]:
 
 
 def readings(raw: bytes) -> Iterator[bytes]:
-    """All that can be read in some bytes, each reading once."""
-    seen = {raw}
+    """All that can be read in some bytes."""
     level = [raw]
-    for _ in range(DEPTH):
-        yield from level
-        deeper = {read(text) for text in level for read in _WAYS}
-        level = [text for text in deeper - seen if text]
-        seen |= deeper
-    yield from level
+    for depth in range(DEPTH + 1):
+        texts = [text for found in level if found for text in {found, _decoded(found)}]
+        yield from texts
+        if depth < DEPTH:
+            level = [_unbase64(texts), *map(_unpacked, texts)]
 
 
-def _percent(text: bytes) -> bytes:
-    rounds = []
-    while b"%" in text and (decoded := unquote_to_bytes(text)) != text:
-        rounds.append(text := decoded)
-    return b"\n".join(rounds)
-
-
-def _unescaped(text: bytes) -> bytes:
-    """Without the escapes of JSON, JavaScript and HTML."""
-    plain = _ESCAPE.sub(_escaped, text)
-    return html.unescape(plain.decode("latin-1")).encode("latin-1", "replace") if b"&" in plain else plain
+def _decoded(text: bytes) -> bytes:
+    """Percent-encoding and escapes undone until nothing changes."""
+    before = b""
+    while text != before:
+        before = text
+        text = unquote_to_bytes(text) if b"%" in text else text
+        text = _ESCAPE.sub(_escaped, text) if b"\\" in text or b"&#" in text else text
+    return text
 
 
 def _escaped(escape: re.Match[bytes]) -> bytes:
-    code = escape[1] or escape[2]
-    if code:
-        return bytes([int(code, 16)])
-    return b"\n" if escape[3] in b"nr" else escape[3]
+    """What an escape of JSON, JavaScript or HTML stands for."""
+    if escape[3]:
+        return b"\n" if escape[3] in b"nr" else escape[3]
+    code = int(escape[5]) if escape[5] else int(escape[1] or escape[2] or escape[4], 16)
+    return bytes([code]) if code < 256 else b"?"
 
 
-def _unbase64(text: bytes) -> bytes:
+def _unbase64(texts: Iterable[bytes]) -> bytes:
     """Every run as base64 or base64url, wherever it begins."""
     decoded = []
-    for run in set(_BASE64.findall(text)):
+    for run in {run for text in texts for run in _BASE64.findall(text)}:
         standard = run.replace(b"-", b"+").replace(b"_", b"/")
         for start in range(4):
-            whole = standard[start:]
-            whole = whole[: len(whole) - (len(whole) % 4 == 1)]
-            with contextlib.suppress(binascii.Error):
-                decoded.append(binascii.a2b_base64(whole + b"=" * (-len(whole) % 4)))
+            whole = standard[start : -1 if (len(run) - start) % 4 == 1 else None]
+            decoded.append(binascii.a2b_base64(whole + b"=" * (-len(whole) % 4)))
     return b"\n".join(decoded)
 
 
@@ -123,9 +121,6 @@ def _unpack(packed: bytes) -> bytes:
         else:
             out = zlib.decompressobj(47).decompress(packed)
     return out
-
-
-_WAYS: Final[tuple[Callable[[bytes], bytes], ...]] = (_percent, _unescaped, _unbase64, _unpacked)
 
 
 def _values(path: Path) -> Iterator[Any]:

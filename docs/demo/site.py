@@ -1,6 +1,6 @@
 """A make-believe intranet for the README's transcripts: https://localhost:8443, certified by an authority of its own.
 
-    python docs/demo/site.py FOLDER      writes FOLDER/site-ca-cert.pem, then serves until stopped
+python docs/demo/site.py FOLDER      writes FOLDER/site-ca-cert.pem, then serves until stopped
 """
 
 import ssl
@@ -28,6 +28,11 @@ class Site(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(ROWS)))
         self.end_headers()
         self.wfile.write(ROWS)
+
+    def do_POST(self) -> None:
+        """The same, whatever was sent."""
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.do_GET()
 
     def log_message(self, *_: object) -> None:
         """Keep the transcript clean."""

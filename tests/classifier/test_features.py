@@ -5,24 +5,35 @@ import pytest
 from hypothesis import given
 
 from classifier import features
-from classifier.features import BLOCK, NUMBERS, SEGMENTS, STEP, WINDOW, extract, operating_key, stack, vectorize
+from classifier.features import (
+    BLOCK,
+    NUMBERS,
+    SEGMENTS,
+    STEP,
+    WINDOW,
+    Features,
+    extract,
+    operating_key,
+    stack,
+    vectorize,
+)
 from classifier.masking import mask
 from classifier.records import FlowRecord
 from strategies import records
 
 
-def segment(found, name):
+def segment(found: Features, name: str) -> bytes:
     """The text of one segment, as the model sees it."""
     row = found.tokens.reshape(-1)
     return bytes((row[row // 256 == SEGMENTS.index(name)] % 256).astype(np.uint8))
 
 
-def number(found, name):
+def number(found: Features, name: str) -> float:
     return float(found.numbers[NUMBERS.index(name)])
 
 
 @given(records)
-def test_any_record_gives_features(record):
+def test_any_record_gives_features(record: FlowRecord) -> None:
     found = extract(record)
     assert found.tokens.dtype == np.int32 and found.numbers.dtype == np.float32
     assert found.tokens.shape[1] % BLOCK == 0 and found.tokens.shape[1] <= WINDOW
@@ -31,7 +42,7 @@ def test_any_record_gives_features(record):
 
 
 @given(records)
-def test_a_masked_record_gives_the_same_features_again(record):
+def test_a_masked_record_gives_the_same_features_again(record: FlowRecord) -> None:
     masked = mask(record)
     once, again = vectorize(masked), extract(masked)
     assert np.array_equal(once.tokens, again.tokens) and np.array_equal(once.numbers, again.numbers)
@@ -63,25 +74,25 @@ def test_a_masked_record_gives_the_same_features_again(record):
         (FlowRecord(status=200, response_body=b"\xff\xd8\x00" + b"a" * 600), "reply", b"\xff\xd8\x00" + b"a" * 61),
     ],
 )
-def test_the_text_is_decoded_and_laid_out_by_segment(record, name, shown):
+def test_the_text_is_decoded_and_laid_out_by_segment(record: FlowRecord, name: str, shown: bytes) -> None:
     assert segment(extract(record), name) == shown
 
 
-def test_header_names_are_not_seen():
+def test_header_names_are_not_seen() -> None:
     first = extract(FlowRecord(request_headers=(("X-One", "value"),)))
     other = extract(FlowRecord(request_headers=(("X-Other", "value"),)))
     assert np.array_equal(first.tokens, other.tokens)
 
 
-def test_long_text_becomes_overlapping_windows_that_lose_nothing():
+def test_long_text_becomes_overlapping_windows_that_lose_nothing() -> None:
     body = np.random.default_rng(0).integers(97, 123, 5000).astype(np.uint8).tobytes()
     found = vectorize(FlowRecord(request_body=body))
     assert found.tokens.shape == (1 + -(-(5000 - WINDOW) // STEP), WINDOW)
     head, tails = found.tokens[0], found.tokens[1:, WINDOW - STEP :]
-    assert segment(features.Features(np.concatenate([head, *tails])[None], found.numbers), "body") == body
+    assert segment(Features(np.concatenate([head, *tails])[None], found.numbers), "body") == body
 
 
-def test_an_attack_of_256_bytes_is_whole_in_some_window():
+def test_an_attack_of_256_bytes_is_whole_in_some_window() -> None:
     for offset in range(0, 3000, 97):
         body = b"a" * offset + b"!" * 256 + b"a" * (4000 - offset)
         windows = vectorize(FlowRecord(request_body=body)).tokens
@@ -113,27 +124,27 @@ def test_an_attack_of_256_bytes_is_whole_in_some_window():
         ),
     ],
 )
-def test_numbers_say_what_their_names_say(record, name, value):
+def test_numbers_say_what_their_names_say(record: FlowRecord, name: str, value: float) -> None:
     assert number(extract(record), name) == value
 
 
-def test_stacking_pads_and_names_the_owner_of_each_window():
+def test_stacking_pads_and_names_the_owner_of_each_window() -> None:
     rows = [extract(FlowRecord(host="a")), extract(FlowRecord(request_body=b"ab" * 850)), extract(FlowRecord(host="b"))]
     tokens, numbers, owner = stack(rows)
     assert owner.tolist() == [0, 1, 1, 2] and tokens.shape == (4, WINDOW) and numbers.shape == (4, len(NUMBERS))
     assert np.array_equal(tokens[3, : rows[2].tokens.shape[1]], rows[2].tokens[0])
 
 
-def test_stacking_nothing_gives_nothing():
+def test_stacking_nothing_gives_nothing() -> None:
     tokens, numbers, owner = stack([])
     assert len(tokens) == len(numbers) == len(owner) == 0
 
 
-def test_thresholds_are_kept_by_kind_and_phase():
+def test_thresholds_are_kept_by_kind_and_phase() -> None:
     assert operating_key(FlowRecord(kind="tls", phase="connect")) == "tls/connect"
 
 
-def test_the_digest_covers_every_segment_and_number():
+def test_the_digest_covers_every_segment_and_number() -> None:
     found = [extract(record) for record in features._samples()]
     seen = {int(token) for row in found for token in np.unique(row.tokens // 256)}
     assert seen == set(range(len(SEGMENTS)))
@@ -144,7 +155,7 @@ def test_the_digest_covers_every_segment_and_number():
 @pytest.mark.parametrize(
     ("name", "value"), [("_ROUTINE", frozenset()), ("_SYMBOLS", b"<"), ("MAX_DECODE", 1), ("_EXECUTABLE", (b"ELF",))]
 )
-def test_a_change_of_behaviour_changes_the_digest(monkeypatch, name, value):
+def test_a_change_of_behaviour_changes_the_digest(monkeypatch: pytest.MonkeyPatch, name: str, value: object) -> None:
     features._routine.cache_clear()
     monkeypatch.setattr(features, name, value)
     changed = features._digest()

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from classifier.fields import is_secret
 from classifier.masking import mask, mask_body, mask_header, mask_path, mask_text
 from classifier.records import BODY_CAP, REPLY_CAP, FlowRecord
 from classifier.tokens import luhn
@@ -22,27 +21,6 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P
 
 def b64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
-
-
-@pytest.mark.parametrize(
-    "name",
-    """password passwd pwd pass userPass user[password] user%5Bpin%5D txtPassword new_password1 pin secret client_secret
-    token access_token refreshToken id_token csrf_token api_key apikey X-Api-Key key auth Authorization session
-    sessionid sid JSESSIONID PHPSESSID csrf _xsrf otp code credential X-Amz-Signature sig private_key ssn iban cvv cvc
-    cardNumber card_number cc-number bearer X-Auth-User X-CSRF-Token""".split(),
-)
-def test_a_field_of_this_name_is_secret(name: str) -> None:
-    assert is_secret(name)
-
-
-@pytest.mark.parametrize(
-    "name",
-    """keyword keywords author authority passenger compass bypass tokenize tokenizer assign design signal secretary
-    monkey user id q page encode country barcode spin opinion inside message_id sort_key primary_key Accept Host
-    User-Agent Referer WWW-Authenticate""".split(),
-)
-def test_a_field_of_this_name_is_not_secret(name: str) -> None:
-    assert not is_secret(name)
 
 
 @pytest.mark.parametrize(
@@ -58,19 +36,11 @@ def test_a_field_of_this_name_is_not_secret(name: str) -> None:
             "/a?next=https%3A%2F%2Fbob%3Apw9%40h%2F%3Ftoken%3Dabc",
             "/a?next=https%3A%2F%2Fxxx%3Axx0%40h%2F%3Ftoken%3Dxxx",
         ),
-        ("http://bob:pw9@site/x", "http://xxx:xx0@site/x"),
         ("/q?data=%7B%22pin%22%3A%22a1%20b%22%7D", "/q?data=%7B%22pin%22%3A%22x0%20x%22%7D"),
         ("/q?u=b%3Fsid%3DAbC1dEf2GhI3jKl4MnO5", "/q?u=b%3Fsid%3Dxxx0xxx0xxx0xxx0xxx0"),
         ("/q?data=%257B%2522pin%2522%253A%2522a1%2522%257D", "/q?data=%257B%2522pin%2522%253A%2522x0%2522%257D"),
-        ("/pay?n=4111-1111-1111-1111", "/pay?n=1000-0000-0000-0000"),
         ("/pay?n=4111%201111%201111%201111", "/pay?n=1000%200000%200000%200000"),
-        ("/pay?n=4111+1111+1111+1111&m=12", "/pay?n=1000+0000+0000+0000&m=12"),
         ("/mail?to=ann.lee%40example.com", "/mail?to=xxx.xxx%40example.com"),
-        (
-            "/talk-of-the-town-about-some-long-debate_n_668cff54e4b08f09c1fb172d",
-            "/talk-of-the-town-about-some-long-debate_n_000xxx00x0x00x00x0xx000x",
-        ),
-        ("/reset/d41d8cd98f00b204e9800998ecf8427e", "/reset/x00x0xx00x00x000x0000000xxx0000x"),
     ],
 )
 def test_in_a_path_secrets_become_symbols(path: str, masked: str) -> None:
@@ -103,39 +73,13 @@ def test_a_path_without_secrets_stays(path: str) -> None:
 @pytest.mark.parametrize(
     ("body", "masked"),
     [
-        ('{"user":"bob","password":"hun\\"ter7"}', '{"user":"bob","password":"xxx\\"xxx0"}'),
         ('{"password":"a\\nb\\u0041\\\\c"}', '{"password":"x\\nx\\u0078\\\\x"}'),
-        ('{"pin": 4711, "cvv": -1.5e3, "otp": null}', '{"pin": 1000, "cvv": -1.0e0, "otp": null}'),
-        ('{"tokens":["a1","b2"],"q":"c3"}', '{"tokens":["x0","x0"],"q":"c3"}'),
-        ('{"secret":{"a":"zz","k":{"b":[7]}},"q":"c3"}', '{"secret":{"a":"xx","k":{"b":[1]}},"q":"c3"}'),
-        ('{"in":"{\\"password\\":\\"abc\\"}"}', '{"in":"{\\"password\\":\\"xxx\\"}"}'),
         ('{"n":4111111111111111}', '{"n":1000000000000000}'),
-        ('{"name":"password","value":"hunter7"}', '{"name":"password","value":"xxxxxx0"}'),
         ("user=bob&password=a b;c%26d", "user=bob&password=x x;x%26x"),
-        ("<a><password>hunter7</password><b pin='12'/></a>", "<a><password>xxxxxx0</password><b pin='00'/></a>"),
-        ("<s:Token id='1'><![CDATA[abc]]></s:Token>", "<s:Token id='1'><![CDATA[xxx]]></s:Token>"),
-        (
-            "<name>password</name><value><string>hunter7</string></value>",
-            "<name>password</name><value><string>xxxxxx0</string></value>",
-        ),
-        ('<input value="ab1" name="csrf_token">', '<input value="xx0" name="csrf_token">'),
-        (
-            '--b\r\nContent-Disposition: form-data; name="password"\r\n\r\nab1\r\nc\r\n--b\r\n',
-            '--b\r\nContent-Disposition: form-data; name="password"\r\n\r\nxx0\r\nx\r\n--b\r\n',
-        ),
-        ("key AKIAIOSFODNN7EXAMPLE end", "key xxxxxxxxxxxx0xxxxxxx end"),
-        (
-            "-----BEGIN RSA PRIVATE KEY-----\nMIIab1\n-----END RSA PRIVATE KEY-----",
-            "-----BEGIN RSA PRIVATE KEY-----\nxxxxx0\n-----END RSA PRIVATE KEY-----",
-        ),
-        ("Authorization: Bearer abc.def", "Authorization: Bearer xxx.xxx"),
         (
             r'{"a":"hi\npin: 12\nann@h.org\nAKIAIOSFODNN7EXAMPLE"}',
             r'{"a":"hi\npin: 10\nxxx@h.org\nxxxxxxxxxxxx0xxxxxxx"}',
         ),
-        (r'{"a":"https:\/\/bob:pw9@h\/"}', r'{"a":"https:\/\/xxx:xx0@h\/"}'),
-        ("visit https://bob:pw9@h/ or mail ann@h.org", "visit https://xxx:xx0@h/ or mail xxx@h.org"),
-        ("card 5500 0055 5555 5559 12/26", "card 1000 0000 0000 0000 12/26"),
     ],
 )
 def test_in_a_body_secrets_become_symbols(body: str, masked: str) -> None:

@@ -1,6 +1,7 @@
 """FlowRecord and its JSON lines."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from strategies import records
 
 
 @given(records)
-def test_a_record_survives_its_json_line(record):
+def test_a_record_survives_its_json_line(record: FlowRecord) -> None:
     kept = {
         name: getattr(record, name)[:cap] for name, cap in (("request_body", BODY_CAP), ("response_body", REPLY_CAP))
     }  # only the wire's first bytes travel
@@ -33,7 +34,7 @@ def test_a_record_survives_its_json_line(record):
         ({"host": "a.example", "path": None, "phase": "end"}, "http", "end"),
     ],
 )
-def test_missing_kind_and_phase_follow_from_what_is_there(line, kind, phase):
+def test_missing_kind_and_phase_follow_from_what_is_there(line: dict[str, object], kind: str, phase: str) -> None:
     record = from_json(json.dumps(line))
     assert (record.kind, record.phase) == (kind, phase)
 
@@ -42,26 +43,26 @@ def test_missing_kind_and_phase_follow_from_what_is_there(line, kind, phase):
     "line",
     ["", "[]", "{", '"text"', '{"port": "eighty"}', '{"label": "nice"}', '{"request_body_b64": "%%"}', '{"headers": 1'],
 )
-def test_a_line_that_is_no_record_says_why(line):
+def test_a_line_that_is_no_record_says_why(line: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         from_json(line)
 
 
-def test_unknown_keys_are_ignored():
+def test_unknown_keys_are_ignored() -> None:
     assert from_json('{"host": "a.example", "colour": "red"}').host == "a.example"
 
 
-def test_bodies_are_cut_to_the_cap():
+def test_bodies_are_cut_to_the_cap() -> None:
     record = from_json(to_json(FlowRecord(request_body=b"x" * (BODY_CAP + 10))))
     assert len(record.request_body) == BODY_CAP
 
 
 @pytest.mark.parametrize(("raw", "shown"), [(b"caf\xc3\xa9", "café"), (b"caf\xe9", "café"), (b"\xff\x00", "ÿ\x00")])
-def test_bytes_from_the_wire_are_utf8_or_else_latin1(raw, shown):
+def test_bytes_from_the_wire_are_utf8_or_else_latin1(raw: bytes, shown: str) -> None:
     assert text(raw) == shown
 
 
-def test_threat_is_what_is_not_harmless():
+def test_threat_is_what_is_not_harmless() -> None:
     scores = {Label.BENIGN: 0.5, Label.TRACKER: 0.1, Label.SCANNER: 0.1, Label.SQLI: 0.3}
     assert threat(scores) == pytest.approx(0.3)
 
@@ -69,5 +70,5 @@ def test_threat_is_what_is_not_harmless():
 @pytest.mark.parametrize(
     ("fields", "site"), [({"host": "h", "sni": "s"}, "h"), ({"sni": "s"}, "s"), ({"qname": "q"}, "q")]
 )
-def test_the_site_is_the_first_name_known(fields, site):
+def test_the_site_is_the_first_name_known(fields: dict[str, Any], site: str) -> None:
     assert FlowRecord(**fields).site == site

@@ -23,7 +23,7 @@ from classifier.training.train import golden_rows
 from finetune.replay import Lesson, Mixer, Pool, lesson
 from finetune.teaching import share_cores
 
-SMALL = Config(bytes_dim=8, buckets=1 << 13, grams_dim=8, stem=16, deep=16, hidden=32, dropout=0.0)
+SMALL = Config(bytes_dim=8, buckets=1 << 14, grams_dim=12, stem=32, deep=32, hidden=64, dropout=0.1)
 
 
 @pytest.fixture(scope="session")
@@ -33,14 +33,14 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     share_cores()
     torch.manual_seed(0)
     network = Network(SMALL)
-    harmless = list(itertools.islice(synthetic.benign(1), 1500))
+    harmless = list(itertools.islice(synthetic.benign(1), 3000))
     batches = Mixer(
         [Pool(_short([*harmless, *map(sites.page, range(100))], Label.BENIGN), 0.8), Pool(_prejudice(), 0.2)],
-        _short(itertools.islice(synthetic.attacks(1), 1500)),
+        _short([*itertools.islice(synthetic.attacks(1), 3000), *synthetic.sentinels() * 8]),
         seed=0,
-        size=48,
+        size=64,
     )
-    fit(network, [Group([p for p in network.parameters() if p.requires_grad], 6e-3)], batches, steps=450)
+    fit(network, [Group([p for p in network.parameters() if p.requires_grad], 4e-3)], batches, steps=600)
     card = ModelCard(schema=SCHEMA, labels=list(LABELS), method="test")
     export(network, folder / registry.MODEL, card, golden_rows())
     verdicts = Scorer(Model.load(folder / registry.MODEL, "cpu")).score_many([extract(each) for each in harmless])

@@ -102,8 +102,8 @@ def test_too_few_rows_pass_and_name_how_many_are_missing() -> None:
 def test_site_alarms_stay_in_budget_or_below_the_incumbents(
     count: int, before: int, after: int, flagged: bool, blocked: bool
 ) -> None:
-    ranks = [[F] * loud + [A] * (count - loud) for loud in (before, after)]
-    gates = by_name(list(acceptance.site_alarms(judged([False] * count, *ranks))))
+    old, new = ([F] * loud + [A] * (count - loud) for loud in (before, after))
+    gates = by_name(list(acceptance.site_alarms(judged([False] * count, old, new))))
     assert (gates["site_flagged"].passed, gates["site_blocked"].passed) == (flagged, blocked)
 
 

@@ -21,14 +21,16 @@ from finetune.pipeline import Options, Outcome
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Less of everything; the steps are the same."""
-    monkeypatch.setattr(replay, "SYNTHETIC", 800)
+    monkeypatch.setattr(replay, "PRACTISED", 800)
+    monkeypatch.setattr(replay, "ASKED", 800)
     monkeypatch.setattr(teaching, "STEPS", 100)
     monkeypatch.setattr(pipeline, "GRAFTS", 240)
 
 
 def ranks(registry: Registry, release: str, records: list[FlowRecord]) -> list[int]:
     masked = [mask(record) for record in records]
-    return Judge(registry.load(release, "cpu")).opinion(masked, [extract(record) for record in masked])[1].tolist()
+    found = Judge(registry.load(release, "cpu")).opinion(masked, [extract(record) for record in masked])[1]
+    return [int(rank) for rank in found]
 
 
 def capture(state: Path, records: list[FlowRecord]) -> None:

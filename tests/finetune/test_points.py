@@ -1,7 +1,8 @@
 import numpy as np
+import pytest
 
 from classifier.card import OperatingPoint
-from finetune.points import raised
+from finetune.points import Scores, carried
 
 POINTS = {
     "http/request": {
@@ -14,28 +15,38 @@ POINTS = {
     },
     "dns/request": {"c2": {"0.01": OperatingPoint(0.4, 0.01)}},
 }
+SCALE = np.arange(100) / 100.0
+NONE = np.zeros(0)
 
 
-def thresholds(threats: np.ndarray | None) -> list[float]:
-    harmless = {} if threats is None else {"http/request": threats}
-    return [point.threshold for point in raised(POINTS, harmless)["http/request"]["threat"].values()]
+def thresholds(before: np.ndarray, after: np.ndarray, harmless: np.ndarray = NONE) -> list[float]:
+    points = carried(POINTS, {"http/request": Scores(before, after, harmless)})
+    return [point.threshold for point in points["http/request"]["threat"].values()]
 
 
 def test_without_enough_rows_the_points_stay() -> None:
-    assert thresholds(None) == thresholds(np.full(298, 0.99)) == [0.5, 0.8, 0.9]
+    assert thresholds(NONE, NONE) == [0.5, 0.8, 0.9]
+    assert thresholds(SCALE[:29], SCALE[:29] / 2, np.ones(298)) == [0.5, 0.8, 0.9]
 
 
-def test_quiet_rows_never_lower_a_point() -> None:
-    assert thresholds(np.zeros(4000)) == [0.5, 0.8, 0.9]
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+def test_points_follow_the_scale_of_hostile_rows(scale: float) -> None:
+    assert thresholds(SCALE, scale * SCALE) == pytest.approx([0.495 * scale, 0.795 * scale, 0.895 * scale])
 
 
-def test_loud_rows_raise_the_points_that_they_support_and_the_stricter_ones_with_them() -> None:
-    lax, middle, strict = thresholds(np.linspace(0, 1, 1000))
+@pytest.mark.parametrize("before", [np.zeros(50), np.ones(50)])
+def test_a_point_that_all_or_no_rows_reach_stays(before: np.ndarray) -> None:
+    assert thresholds(before, np.full(50, 0.7)) == [0.5, 0.8, 0.9]
+
+
+def test_harmless_site_rows_raise_the_points_that_they_support_and_the_stricter_ones_with_them() -> None:
+    assert thresholds(NONE, NONE, np.zeros(4000)) == [0.5, 0.8, 0.9]
+    lax, middle, strict = thresholds(NONE, NONE, np.linspace(0, 1, 1000))
     assert 0.98 < lax < 1.0
     assert lax == middle == strict
 
 
 def test_other_points_are_kept() -> None:
-    after = raised(POINTS, {"http/request": np.ones(400)})
+    after = carried(POINTS, {"http/request": Scores(SCALE, SCALE / 2, np.ones(400))})
     assert after["dns/request"] == POINTS["dns/request"]
     assert after["http/request"]["scanner"] == POINTS["http/request"]["scanner"]

@@ -14,12 +14,12 @@ from classifier.training.network import Config, Network
 SMALL = Config(buckets=256, grams_dim=4, bytes_dim=4, stem=8, deep=8, hidden=16)
 
 
-def verdict(threat, label=Label.SQLI):
+def verdict(threat: float, label: Label = Label.SQLI) -> Verdict:
     scores = dict.fromkeys(LABELS, 0.0) | {Label.BENIGN: 1 - threat, label: threat}
     return Verdict(label, threat, scores, "r")
 
 
-def test_an_overconfident_network_is_cooled_where_it_is_wrong():
+def test_an_overconfident_network_is_cooled_where_it_is_wrong() -> None:
     torch.manual_seed(0)
     network = Network(SMALL)
     with torch.no_grad():
@@ -35,7 +35,7 @@ def test_an_overconfident_network_is_cooled_where_it_is_wrong():
     assert network.log_temperature[NUMBERS.index("kind_http")] != 0
 
 
-def test_thresholds_are_kept_apart_by_kind_and_phase():
+def test_thresholds_are_kept_apart_by_kind_and_phase() -> None:
     low = [(FlowRecord(path="/"), verdict(n / 1000)) for n in range(500)]
     high = [(FlowRecord(kind="tls", phase="connect"), verdict(0.5 + n / 1000)) for n in range(500)]
     points = operating_points(low + high)
@@ -44,7 +44,7 @@ def test_thresholds_are_kept_apart_by_kind_and_phase():
     assert points["http/request"]["threat"]["0.01"].threshold < 0.5 < points["tls/connect"]["threat"]["0.01"].threshold
 
 
-def test_a_labels_own_rows_do_not_raise_its_threshold():
+def test_a_labels_own_rows_do_not_raise_its_threshold() -> None:
     trackers = [(FlowRecord(path="/", label=Label.TRACKER), verdict(0.9, Label.TRACKER)) for _ in range(300)]
     others = [(FlowRecord(path="/", label=Label.BENIGN), verdict(0.001, Label.TRACKER)) for _ in range(300)]
     assert operating_points(trackers + others)["http/request"]["tracker"]["0.01"].threshold < 0.5
@@ -53,5 +53,5 @@ def test_a_labels_own_rows_do_not_raise_its_threshold():
 @pytest.mark.parametrize(
     ("label", "harmless"), [(Label.BENIGN, True), (Label.SCANNER, True), (Label.SQLI, False), (None, False)]
 )
-def test_what_sets_thresholds(label, harmless):
+def test_what_sets_thresholds(label: Label | None, harmless: bool) -> None:
     assert is_harmless(label) is harmless

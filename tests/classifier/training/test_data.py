@@ -1,5 +1,7 @@
 """Augmented rows: what every row goes through, and that parts stay apart."""
 
+from pathlib import Path
+
 import pytest
 
 import tinycorpus
@@ -8,20 +10,20 @@ from classifier.training.data import asked, holdout, training_rows
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Path:
     return tinycorpus.write(tmp_path)
 
 
-def test_the_same_seed_gives_the_same_rows(folder):
+def test_the_same_seed_gives_the_same_rows(folder: Path) -> None:
     assert list(training_rows(folder, 1)) == list(training_rows(folder, 1)) != list(training_rows(folder, 2))
 
 
-def test_no_held_out_row_is_trained_on(folder):
+def test_no_held_out_row_is_trained_on(folder: Path) -> None:
     held = {"requests:csic-2010-classifier", "payloads:xss-payload-list", "urls:phishtank"}
     assert not held & {row.source for row in training_rows(folder)}
 
 
-def test_held_out_rows_are_records_with_their_label(folder):
+def test_held_out_rows_are_records_with_their_label(folder: Path) -> None:
     found = dict(holdout(folder))
     assert {source: record.label for source, record in found.items()} == {
         "requests:csic-2010-classifier": Label.XSS,
@@ -31,28 +33,28 @@ def test_held_out_rows_are_records_with_their_label(folder):
     assert found["payloads:xss-payload-list"].message == b""
 
 
-def test_values_are_carried_and_scarce_labels_more_often(folder):
+def test_values_are_carried_and_scarce_labels_more_often(folder: Path) -> None:
     payloads = [row for row in training_rows(folder) if row.source == "payloads:list"]
     assert sorted(str(row.labels[0]) for row in payloads) == ["command_injection"] * 3 + ["xss"]
     assert all(row.record.message == b"" and row.record.method for row in payloads)
 
 
-def test_posted_prose_stays_a_posted_text(folder):
+def test_posted_prose_stays_a_posted_text(folder: Path) -> None:
     for seed in range(5):
         (row,) = [row for row in training_rows(folder, seed) if row.source == "payloads:prose"]
         assert b"best" in row.record.request_body
 
 
-def test_without_a_corpus_the_synthetic_traffic_is_all_there_is():
+def test_without_a_corpus_the_synthetic_traffic_is_all_there_is() -> None:
     rows = list(training_rows(None, 0, limit=80))
     assert len(rows) == 80 and {row.source for row in rows} == {"synthetic:"}
     assert {row.part for row in rows} == {"train", "val"}
 
 
-def test_every_weight_counts(folder):
+def test_every_weight_counts(folder: Path) -> None:
     assert all(0 < row.weight < 20 for row in training_rows(folder))
 
 
-def test_the_request_phase_of_an_answered_flow_knows_nothing_of_the_answer():
+def test_the_request_phase_of_an_answered_flow_knows_nothing_of_the_answer() -> None:
     record = FlowRecord(path="/", status=200, response_body=b"x", phase="response", bytes_down=1, seconds=2.0)
     assert asked(record) == FlowRecord(path="/", phase="request")

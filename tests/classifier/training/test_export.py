@@ -1,5 +1,8 @@
 """The exported file says what the network says, and weights come back as they were."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -20,16 +23,16 @@ ROWS = [
 
 
 @pytest.fixture
-def network():
+def network() -> Network:
     torch.manual_seed(3)
     return Network(SMALL).eval()
 
 
-def card(**changes):
+def card(**changes: Any) -> ModelCard:
     return ModelCard(schema=SCHEMA, labels=list(LABELS), method="test", **changes)
 
 
-def test_the_file_gives_the_networks_probabilities_at_any_length(network, tmp_path):
+def test_the_file_gives_the_networks_probabilities_at_any_length(network: Network, tmp_path: Path) -> None:
     export(network, tmp_path / "m.onnx", card(), ROWS)
     model = Model.load(tmp_path / "m.onnx", "cpu")
     for rows in (ROWS[:1], ROWS[1:2], ROWS):
@@ -41,26 +44,26 @@ def test_the_file_gives_the_networks_probabilities_at_any_length(network, tmp_pa
         assert np.allclose(embedded, embedding.numpy(), atol=1e-4)
 
 
-def test_it_is_one_file_with_its_card(network, tmp_path):
+def test_it_is_one_file_with_its_card(network: Network, tmp_path: Path) -> None:
     export(network, tmp_path / "m.onnx", card(), ROWS)
     assert [path.name for path in tmp_path.iterdir()] == ["m.onnx"]
     assert read_card(tmp_path / "m.onnx").method == "test"
 
 
-def test_exporting_leaves_the_network_trainable(network, tmp_path):
+def test_exporting_leaves_the_network_trainable(network: Network, tmp_path: Path) -> None:
     export(network, tmp_path / "m.onnx", card(), ROWS)
     network(torch.full((1, 32), 300), torch.zeros(1, ROWS[0].numbers.size))[0].sum().backward()
     assert network.byte.grad is not None
 
 
-def test_a_file_that_the_serving_side_would_refuse_is_not_handed_out(network, tmp_path):
+def test_a_file_that_the_serving_side_would_refuse_is_not_handed_out(network: Network, tmp_path: Path) -> None:
     with torch.no_grad():
         network.head.bias.fill_(float("nan"))
     with pytest.raises(ModelRefused):
         export(network, tmp_path / "m.onnx", card(), ROWS)
 
 
-def test_weights_come_back_with_their_sizes(network, tmp_path):
+def test_weights_come_back_with_their_sizes(network: Network, tmp_path: Path) -> None:
     save_weights(network, tmp_path / "w.safetensors")
     again = load_weights(tmp_path / "w.safetensors")
     assert again.config == SMALL
@@ -68,7 +71,7 @@ def test_weights_come_back_with_their_sizes(network, tmp_path):
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not weights", b"\x10\x00\x00\x00\x00\x00\x00\x00{}"])
-def test_weights_that_cannot_be_read_are_one_clear_error(tmp_path, content):
+def test_weights_that_cannot_be_read_are_one_clear_error(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "w.safetensors"
     if content is not None:
         path.write_bytes(content)

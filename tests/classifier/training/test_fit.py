@@ -1,9 +1,11 @@
 """The training loop: what moves, what it costs, and that a cut run ends like a whole one."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from classifier.features import NUMBERS
 from classifier.records import LABELS
@@ -13,12 +15,12 @@ from classifier.training.network import Config, Network
 SMALL = Config(buckets=256, grams_dim=4, bytes_dim=4, stem=8, deep=8, hidden=16)
 
 
-def network(seed=0):
+def network(seed: int = 0) -> Network:
     torch.manual_seed(seed)
     return Network(SMALL)
 
 
-def batches(step):
+def batches(step: int) -> Batch:
     """Rows of one byte each; the byte says the label."""
     generator = torch.Generator().manual_seed(step)
     labels = torch.randint(0, 2, (16,), generator=generator)
@@ -28,17 +30,17 @@ def batches(step):
     return Batch(tokens, torch.zeros(16, len(NUMBERS)), allowed, torch.ones(16))
 
 
-def everything(model, rate=1e-2):
+def everything(model: nn.Module, rate: float = 1e-2) -> list[Group]:
     return [Group([parameter for parameter in model.parameters() if parameter.requires_grad], rate)]
 
 
-def test_it_learns_what_the_batches_say():
+def test_it_learns_what_the_batches_say() -> None:
     model = network()
     report = fit(model, everything(model), batches, steps=80)
     assert report.loss < 0.3 and not model.training
 
 
-def test_only_the_chosen_parameters_move_and_flags_are_restored():
+def test_only_the_chosen_parameters_move_and_flags_are_restored() -> None:
     model = network()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     flags = [parameter.requires_grad for parameter in model.parameters()]
@@ -49,11 +51,11 @@ def test_only_the_chosen_parameters_move_and_flags_are_restored():
     assert [parameter.requires_grad for parameter in model.parameters()] == flags
 
 
-def test_a_cut_run_goes_on_from_its_checkpoint_and_ends_the_same(tmp_path):
+def test_a_cut_run_goes_on_from_its_checkpoint_and_ends_the_same(tmp_path: Path) -> None:
     whole, cut = network(), network()
     fit(whole, everything(whole), batches, steps=300)
 
-    def failing(step):
+    def failing(step: int) -> Batch:
         if step == 260:
             raise KeyboardInterrupt
         return batches(step)
@@ -62,29 +64,39 @@ def test_a_cut_run_goes_on_from_its_checkpoint_and_ends_the_same(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         fit(cut, everything(cut), failing, steps=300, checkpoint=kept)
     resumed = network(seed=9)
-    asked = []
-    fit(resumed, everything(resumed), lambda step: asked.append(step) or batches(step), steps=300, checkpoint=kept)
+    asked: list[int] = []
+
+    def noting(step: int) -> Batch:
+        asked.append(step)
+        return batches(step)
+
+    fit(resumed, everything(resumed), noting, steps=300, checkpoint=kept)
     assert asked[0] == 250 and not kept.exists()
     for name, value in whole.state_dict().items():
         assert torch.allclose(value, resumed.state_dict()[name], atol=1e-6), name
 
 
-def test_a_penalty_holds_the_weights_back():
+def test_a_penalty_holds_the_weights_back() -> None:
     free, held = network(), network()
     start = held.head.weight.detach().clone()
+
+    def pull(model: nn.Module) -> Tensor:
+        assert isinstance(model, Network)
+        return 100 * ((model.head.weight - start) ** 2).sum()
+
     fit(free, everything(free), batches, steps=30)
-    fit(held, everything(held), batches, [lambda model: 100 * ((model.head.weight - start) ** 2).sum()], steps=30)
+    fit(held, everything(held), batches, [pull], steps=30)
     assert (held.head.weight - start).norm() < 0.5 * (free.head.weight - start).norm()
 
 
-def test_a_row_with_several_allowed_labels_is_judged_by_their_sum():
+def test_a_row_with_several_allowed_labels_is_judged_by_their_sum() -> None:
     allowed = torch.zeros(1, len(LABELS), dtype=torch.bool)
     allowed[0, 2:4] = True
     batch = batches(0)._replace(allowed=allowed, weight=torch.ones(1))
     assert float(loss_of(torch.zeros(1, len(LABELS)), batch)) == pytest.approx(-math.log(2 / len(LABELS)))
 
 
-def test_a_loss_that_is_not_finite_is_an_error():
+def test_a_loss_that_is_not_finite_is_an_error() -> None:
     model = network()
     with torch.no_grad():
         model.head.bias.fill_(math.nan)

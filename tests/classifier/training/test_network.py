@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import Tensor
 
 from classifier.features import NUMBERS, SEGMENTS
 from classifier.records import LABELS
@@ -11,36 +12,36 @@ SMALL = Config(buckets=512, grams_dim=4, bytes_dim=4, stem=8, deep=8, hidden=16)
 
 
 @pytest.fixture
-def network():
+def network() -> Network:
     torch.manual_seed(0)
     return Network(SMALL).eval()
 
 
-def inputs(rows=3, length=64):
+def inputs(rows: int = 3, length: int = 64) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(1)
     tokens = torch.randint(256, len(SEGMENTS) * 256, (rows, length), generator=generator, dtype=torch.int32)
     return tokens, torch.rand(rows, len(NUMBERS), generator=generator)
 
 
-def test_shapes(network):
+def test_shapes(network: Network) -> None:
     logits, embedding = network(*inputs())
     assert logits.shape == (3, len(LABELS)) and embedding.shape == (3, SMALL.hidden)
 
 
 @pytest.mark.parametrize("more", [32, 64, 960])
-def test_padding_changes_nothing(network, more):
+def test_padding_changes_nothing(network: Network, more: int) -> None:
     tokens, numbers = inputs()
     padded = torch.nn.functional.pad(tokens, (0, more))
     assert torch.allclose(network(tokens, numbers)[0], network(padded, numbers)[0], atol=1e-5)
 
 
-def test_a_row_scores_the_same_alone_and_in_a_batch(network):
+def test_a_row_scores_the_same_alone_and_in_a_batch(network: Network) -> None:
     tokens, numbers = inputs()
     alone = torch.cat([network(tokens[i : i + 1], numbers[i : i + 1])[0] for i in range(3)])
     assert torch.allclose(network(tokens, numbers)[0], alone, atol=1e-5)
 
 
-def test_case_is_folded_for_the_n_grams_only(network):
+def test_case_is_folded_for_the_n_grams_only(network: Network) -> None:
     upper, lower = (
         torch.tensor([[3 * 256 + byte for byte in raw]], dtype=torch.int32) for raw in (b"SELECT", b"select")
     )
@@ -48,7 +49,7 @@ def test_case_is_folded_for_the_n_grams_only(network):
     assert not torch.equal(network.table()[upper], network.table()[lower])
 
 
-def test_n_grams_mean_the_same_in_path_query_and_body_but_not_in_the_host(network):
+def test_n_grams_mean_the_same_in_path_query_and_body_but_not_in_the_host(network: Network) -> None:
     path, query, host = (
         torch.tensor([[segment * 256 + byte for byte in b"../../etc"]], dtype=torch.int32) for segment in (3, 8, 2)
     )
@@ -56,7 +57,7 @@ def test_n_grams_mean_the_same_in_path_query_and_body_but_not_in_the_host(networ
     assert not torch.equal(network._grams(path), network._grams(host))
 
 
-def test_a_temperature_scales_only_its_kind(network):
+def test_a_temperature_scales_only_its_kind(network: Network) -> None:
     tokens, numbers = inputs(2)
     numbers[:, :9] = 0.0
     numbers[0, NUMBERS.index("kind_http")] = numbers[1, NUMBERS.index("kind_tls")] = 1.0

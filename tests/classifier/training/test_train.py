@@ -1,6 +1,8 @@
 """Base training end to end, small: rows in, a release out that serves; a cut run goes on."""
 
 import json
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import torch
@@ -21,12 +23,12 @@ QUICK = Settings(epochs=2, batch=64, limit=600, network=SMALL)
 
 
 @pytest.fixture(scope="module")
-def released(tmp_path_factory):
+def released(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("release")
     return folder, main(None, folder, QUICK)
 
 
-def test_the_folder_is_a_whole_release(released):
+def test_the_folder_is_a_whole_release(released: tuple[Path, str]) -> None:
     folder, release = released
     assert {path.name for path in folder.iterdir()} == {
         "model.onnx", "weights.safetensors", "report.json", "manifest.json",
@@ -34,26 +36,26 @@ def test_the_folder_is_a_whole_release(released):
     assert json.loads((folder / "manifest.json").read_text())["release"] == release
 
 
-def test_it_serves_with_thresholds_for_what_it_saw(released):
+def test_it_serves_with_thresholds_for_what_it_saw(released: tuple[Path, str]) -> None:
     folder, _ = released
     model = Model.load(folder / registry.MODEL, "cpu")
     verdict = Scorer(model).score(extract(FlowRecord(host="a.example", path="/")))
     assert set(verdict.scores) == set(LABELS) and "http/request" in model.card.operating_points
 
 
-def test_its_weights_are_those_of_the_file(released):
+def test_its_weights_are_those_of_the_file(released: tuple[Path, str]) -> None:
     assert load_weights(released[0] / "weights.safetensors").config == SMALL
 
 
-def test_the_same_seed_gives_the_same_model(released, tmp_path):
+def test_the_same_seed_gives_the_same_model(released: tuple[Path, str], tmp_path: Path) -> None:
     main(None, tmp_path, QUICK)
     first, again = (load_weights(folder / "weights.safetensors").state_dict() for folder in (released[0], tmp_path))
     # not bit for bit: convolutions add up in an order that depends on where the arrays lie in memory
     assert all(torch.allclose(value, again[name], atol=1e-3) for name, value in first.items())
 
 
-def test_a_cut_run_goes_on_from_its_prepared_rows(tmp_path, monkeypatch):
-    def cut(*_args, **_kwargs):
+def test_a_cut_run_goes_on_from_its_prepared_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut(*_args: object, **_kwargs: object) -> NoReturn:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
@@ -65,11 +67,11 @@ def test_a_cut_run_goes_on_from_its_prepared_rows(tmp_path, monkeypatch):
     assert main(None, tmp_path, QUICK)
 
 
-def test_prepared_rows_and_validation_records_belong_together(tmp_path):
+def test_prepared_rows_and_validation_records_belong_together(tmp_path: Path) -> None:
     arrays, validation = prepare(tinycorpus.write(tmp_path / "corpus"), tmp_path, QUICK, {})
     again, same = prepare(tmp_path / "corpus", tmp_path, QUICK, {})
     assert arrays.validation.sum() == len(validation) and validation == same and len(again) == len(arrays)
 
 
-def test_golden_rows_are_fixed():
+def test_golden_rows_are_fixed() -> None:
     assert all((a.tokens == b.tokens).all() for a, b in zip(golden_rows(), golden_rows(), strict=True))

@@ -1,0 +1,139 @@
+"""What a secret turns into, and how a rule sees through escapes."""
+
+import base64
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from classifier import symbols
+from classifier.symbols import ESCAPE, blank, blank_basic, blank_number, is_base64_text, settle, through
+
+
+def b64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("", ""),
+        ("Hunter7-Zebra!", "xxxxxx0-xxxxx!"),
+        ("é日7", "xx0"),
+        ("xx00", "xx00"),
+        ("select", "select"),
+        ("selection", "xxxxxxxxx"),
+        ("bob SELECT me", "xxx SELECT xx"),
+        ("S%45lect bo%62", "S%45lect xx%78"),
+        (r"\n\u0041b", r"\n\u0078x"),
+        ("&#65;&#x62;&lt;", "&#88;&#x78;&lt;"),
+        (b64("' or secret7=1 --"), b64("' or xxxxxx0=0 --")),
+        (b64("hunter7 zebra"), "xxxxxxxxxxx0xxxxxx=="),
+    ],
+)
+def test_a_secret_keeps_its_shape_and_public_words(text: str, masked: str) -> None:
+    assert blank(text) == masked
+
+
+PIECES = st.sampled_from(
+    r"""%41 %2541 %u0041 \u0041 \x41 \n &#65; &#x41; &quot; select ../ Li4vLi4v Jz0nIG9yIA== x 7 é 日 ' = ;""".split()
+)
+
+
+@given(st.lists(PIECES | st.text(max_size=5), max_size=20).map("".join))
+def test_any_secret_keeps_its_length_and_is_blanked_once(text: str) -> None:
+    masked = blank(text)
+    assert len(masked) == len(text) and blank(masked) == masked
+
+
+@pytest.mark.parametrize(
+    ("number", "masked"), [("12", "10"), ("-12.5e3", "-10.0e0"), ("0.5", "0.0"), ("-0", "-0"), ("900", "100")]
+)
+def test_a_number_stays_a_json_number(number: str, masked: str) -> None:
+    assert blank_number(number) == masked
+
+
+@pytest.mark.parametrize(
+    ("credentials", "masked"),
+    [
+        (b64("bob:pw9"), b64("xxx:xx0")),
+        (f" {b64('bob:pw9')} ", f" {b64('xxx:xx0')} "),
+        (b64("xxx:xx0"), b64("xxx:xx0")),
+        ("bob:pw9", "xxx:xx0"),
+        ("abcde", "xxxxx"),
+    ],
+)
+def test_basic_credentials_stay_base64(credentials: str, masked: str) -> None:
+    assert blank_basic(credentials) == masked
+
+
+@pytest.mark.parametrize(
+    ("run", "readable"),
+    [
+        (b64("hello world, abc"), True),
+        (b64("../../../etc/passwd"), True),
+        ("getUserProfileInformation", False),
+        (base64.b64encode(bytes(range(128, 152))).decode(), False),
+        ("", False),
+    ],
+)
+def test_base64_of_readable_text_is_told_from_other_runs(run: str, readable: bool) -> None:
+    assert is_base64_text(run) is readable
+
+
+@pytest.mark.parametrize(
+    ("escape", "plain"),
+    [
+        *(("%41", "A"), ("%2541", "A"), ("%252541", "A"), ("%u0041", "A")),
+        *((r"\u0041", "A"), (r"\x41", "A"), ("&#65;", "A"), ("&#x41", "A"), ("&#1114112;", "x")),
+        *(("&quot;", '"'), ("&lt;", "<"), ("&sol;", "/")),
+    ],
+)
+def test_a_rule_sees_the_character_that_an_escape_stands_for(escape: str, plain: str) -> None:
+    assert ESCAPE.fullmatch(escape)
+    seen: list[str] = []
+
+    def look(text: str) -> str:
+        seen.append(text)
+        return text
+
+    assert through(f"-{escape}-", look) == f"-{escape}-"
+    assert seen == [f"-{plain}-"]
+
+
+@pytest.mark.parametrize("text", ["100% sure", r"a\nb", "&nbsp;", "%4", "&#;", r"\\\\"])
+def test_what_is_no_escape_is_none(text: str) -> None:
+    assert ESCAPE.search(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "change", "changed"),
+    [
+        ("a%41%27b", str.upper, "A%41%27B"),
+        ("%62%2562%u0062", str.upper, "%42%2542%u0042"),
+        (r"\u0062\x62", str.upper, r"\u0042\x42"),
+        ("&#98;&#x62;", str.upper, "&#66;&#x42;"),
+        ("%41b%41", lambda text: text.replace("b", "c"), "%41c%41"),
+    ],
+)
+def test_what_a_rule_changes_is_escaped_as_before(text: str, change: Callable[[str], str], changed: str) -> None:
+    assert through(text, change) == changed
+
+
+def test_a_rule_is_applied_until_nothing_changes() -> None:
+    assert settle(lambda text: text.replace("ab", "b", 1), "aaab") == "b"
+
+
+def test_a_rule_that_never_settles_ends_in_symbols() -> None:
+    assert settle(lambda text: text[::-1], "ab-1") == "xx-0"
+
+
+def test_runs_are_letters_digits_and_the_signs_of_base64() -> None:
+    assert symbols.runs("a+b/c d_e-f.g1é") == ["a+b/c", "d_e-f", "g1"]
+    assert symbols.run_classes(b"a+b/c d.g1") == b"xxxxx x xx"
+
+
+@pytest.mark.parametrize(("text", "masked"), [("Ab1-select", "xx0-xxxxxx"), ("é\n2", "x\n0"), ("日 é9", "x x0")])
+def test_symbols_spare_no_word(text: str, masked: str) -> None:
+    assert symbols.symbols(text) == masked
