@@ -25,7 +25,7 @@ REPORTED: Final = 0.9
 """Share of the reported false positives that must pass now; of fewer than ten all of them."""
 MISSED: Final = 0.5
 """Share of the reported missed attacks that must be flagged now: an odd one may be beyond reach."""
-BASE_AUROC: Final = 0.005
+BASE_AUROC: Final = 0.01
 BASE_DETECTION: Final = 0.02
 BASE_ALARMS: Final = 0.01
 """Largest loss on base traffic, held against the upper end of its interval."""

@@ -1,4 +1,4 @@
-"""The whole loop with real parts: a site is filtered, a false positive reported, learned, and gone, while requests flow.
+"""The whole loop with real parts: a false positive is reported, learned, and gone, while requests flow.
 
 proxy blocks ─▶ `sluice label` ─▶ `sluice finetune run` ─▶ gates ─▶ release ─▶ the proxy swaps ─▶ the block is gone
 """
@@ -21,11 +21,6 @@ from harness import SLUICE, Proxy, run_proxy
 from origin import Origin, run_origin
 from smallbase import Asked, attack, page, report
 
-CONFIG: Final = """
-[policy]
-budget = 0.01
-"""
-"""A model this small tells attacks apart, but not at one wrong block in 10,000."""
 PAGES: Final = 160
 """Different ordinary requests that keep flowing."""
 SLOW: Final = 5.0
@@ -35,7 +30,7 @@ BROWSER, PROGRAM = "text/html,*/*;q=0.8", "application/json"
 
 
 class Traffic(threading.Thread):
-    """Ordinary requests, plain and TLS, one after the other until told to stop; and everything that is asked beside them.
+    """Ordinary requests, plain and TLS, one after the other until told to stop, and all that is asked beside them.
 
     `answers` counts all by status. `failures` are ordinary requests that were dropped, altered, blocked or delayed.
     """
@@ -119,7 +114,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_reported_false_positive_is_learned_while_requests_flow(folder: Path, origin: Origin) -> None:
-    with run_proxy(folder, config=CONFIG, origin_ca=origin.ca) as proxy:
+    with run_proxy(folder, origin_ca=origin.ca) as proxy:
         base = Registry(proxy.state).resolve()
         assert totals(proxy) == Counter()
         with Traffic(proxy, origin) as traffic:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from classifier.card import OperatingPoint, OperatingPoints
@@ -21,6 +22,7 @@ from classifier.training.arrays import Arrays, batch_of
 from classifier.training.fit import loss_of
 from classifier.training.network import Network
 
+Indices = npt.NDArray[np.int64]
 RATES: Final = ("0.01", "0.001", "0.0001")
 """False-positive rates that get a threshold."""
 _KINDS: Final = [name.removeprefix("kind_") for name in NUMBERS if name.startswith("kind_")]
@@ -29,7 +31,7 @@ _PULL: Final = 1e-3
 """Pull of every log-temperature towards 0: a kind with few rows keeps its own scores."""
 
 
-def fit_temperature(network: Network, arrays: Arrays, indices: np.ndarray, *, steps: int = 200) -> dict[str, float]:
+def fit_temperature(network: Network, arrays: Arrays, indices: Indices, *, steps: int = 200) -> dict[str, float]:
     """Set the network's temperatures to those with the least loss on the rows at `indices`.
 
     Returns them by kind/phase. Only positive scales: the order of scores within a kind and phase stays.
@@ -52,6 +54,18 @@ def fit_temperature(network: Network, arrays: Arrays, indices: np.ndarray, *, st
     with torch.no_grad():
         network.log_temperature[:shape] = free.detach()
     return temperatures(network)
+
+
+def loss_over(network: Network, arrays: Arrays, indices: Indices) -> float:
+    """The training loss over the rows at `indices`, without dropout; nan for none."""
+    network.eval()
+    total = weight = 0.0
+    for part in np.array_split(indices, max(1, len(indices) // 256)) if len(indices) else ():
+        batch = batch_of(arrays, part)
+        with torch.no_grad():
+            mean = float(loss_of(network(batch.tokens, batch.numbers)[0], batch))
+        total, weight = total + mean * float(batch.weight.sum()), weight + float(batch.weight.sum())
+    return total / weight if weight else float("nan")
 
 
 def temperatures(network: Network) -> dict[str, float]:

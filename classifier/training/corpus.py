@@ -263,7 +263,9 @@ def _dns(path: Path) -> Iterator[Row]:
             answers=tuple(str(answer["value"])[:512] for answer in item["answers"] or ()),
             label=labels[0] if len(labels) == 1 else None,
         )
-        part = _part("dns", name, _hint(item["family"] or item["source_file"]))
+        # harmless names come from a handful of captures: those are split by domain, tunnels by tool
+        group = item["family"] if labels == (Label.EXFILTRATION,) else ".".join(item["qname"].split(".")[-2:])
+        part = _part("dns", name, _hint(group or item["source_file"]))
         yield Row(record, labels, 1.0, f"dns:{name}", part)
 
 

@@ -9,7 +9,7 @@ from classifier.errors import UserError
 from classifier.features import extract
 from classifier.journal import Journal
 from classifier.masking import mask
-from classifier.records import FlowRecord, Label
+from classifier.records import LABELS, FlowRecord, Label
 from classifier.registry import Registry
 from classifier.store import CaptureRow, CaptureWriter
 from classifier.training import synthetic
@@ -17,14 +17,18 @@ from finetune import pipeline, replay, teaching
 from finetune.judging import Judge
 from finetune.pipeline import Options, Outcome
 
+HEAD = 65 * len(LABELS)
+"""Parameters of the small network's head."""
+
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Less of everything; the steps are the same."""
-    monkeypatch.setattr(replay, "PRACTISED", 800)
-    monkeypatch.setattr(replay, "ASKED", 800)
-    monkeypatch.setattr(teaching, "STEPS", 100)
-    monkeypatch.setattr(pipeline, "GRAFTS", 240)
+    monkeypatch.setattr(replay, "PRACTISED", 1200)
+    monkeypatch.setattr(replay, "ASKED", 1600)
+    monkeypatch.setattr(teaching, "STEPS", 200)
+    monkeypatch.setattr(pipeline, "GRAFTS", 300)
+    monkeypatch.setattr(pipeline, "ROUNDS", 2)
 
 
 def ranks(registry: Registry, release: str, records: list[FlowRecord]) -> list[int]:
@@ -61,7 +65,7 @@ def test_a_few_reported_flows_mend_a_false_positive_and_attacks_are_still_caught
     assert shown["data"].keys() == {"site_flows", "site_labels"}
     assert shown["operating_points"].keys() == registry.show(incumbent)["operating_points"].keys()
     report = json.loads(registry.read(outcome.release, "report.json"))
-    assert report["stages"][0]["parameters_moved"] == 33 * 14
+    assert report["stages"][0]["parameters_moved"] == HEAD
     assert registry.read(outcome.release, "weights.safetensors")
     assert journal.audits()[0][1:] == ("finetune", f"{outcome.release} from {incumbent}")
 

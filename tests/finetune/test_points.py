@@ -20,7 +20,7 @@ NONE = np.zeros(0)
 
 
 def thresholds(before: np.ndarray, after: np.ndarray, harmless: np.ndarray = NONE) -> list[float]:
-    points = carried(POINTS, {"http/request": Scores(before, after, harmless)})
+    points = carried(POINTS, {"http/request": Scores(before, after, NONE, NONE, harmless)})
     return [point.threshold for point in points["http/request"]["threat"].values()]
 
 
@@ -46,7 +46,13 @@ def test_harmless_site_rows_raise_the_points_that_they_support_and_the_stricter_
     assert lax == middle == strict
 
 
-def test_other_points_are_kept() -> None:
-    after = carried(POINTS, {"http/request": Scores(SCALE, SCALE / 2, np.ones(400))})
+def test_the_scanner_point_follows_the_scale_of_harmless_rows() -> None:
+    after = carried(POINTS, {"http/request": Scores(NONE, NONE, SCALE, SCALE / 2, NONE)})["http/request"]
+    assert after["scanner"]["0.01"].threshold == pytest.approx(0.1475)
+    assert after["threat"] == POINTS["http/request"]["threat"]
+
+
+def test_kinds_without_rows_are_kept() -> None:
+    after = carried(POINTS, {"http/request": Scores(SCALE, SCALE / 2, NONE, NONE, np.ones(400))})
     assert after["dns/request"] == POINTS["dns/request"]
     assert after["http/request"]["scanner"] == POINTS["http/request"]["scanner"]
