@@ -81,12 +81,16 @@ def _done(result: dict[str, Any], text: str, as_json: bool) -> None:
 
 def _table(releases: "Sequence[Release]") -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("release", "created", "parent", "channels", "")
+    # an id that is cut short cannot be promoted: the rest may wrap, ids may not
+    whole = [Column(title, no_wrap=True, min_width=21) for title in ("release", "parent")]
+    made = Column("created (UTC)", no_wrap=True)
+    table = Table(whole[0], made, whole[1], "channels", "", box=None, pad_edge=False)
     for release in releases:
         note = release.problem or ("shipped" if release.shipped else "")
-        table.add_row(release.release, release.created, release.parent, ", ".join(release.channels), note)
+        when = release.created[:16].replace("T", " ")
+        table.add_row(release.release, when, release.parent, ", ".join(release.channels), note)
     Console().print(table)
 
 
