@@ -6,7 +6,7 @@ has its own points, each named by the false-positive rate it was measured for.
 1. A threat at or above the block point is blocked, else at or above the flag point flagged.
 2. A label's own points, where an operator set them, act the same way on that label's score.
 3. Reconnaissance (`scanner`) is flagged by its own point and never blocked; a `tracker` is left alone.
-4. Where there is no point, nothing happens: the flow is allowed.
+4. Where there is no point, or one that too few harmless flows stand behind (`FIRM`), the flow is allowed.
 """
 
 from collections.abc import Mapping
@@ -23,6 +23,9 @@ DEFAULT: Final = "default"
 BLOCK_AT: Final = "0.0001"
 FLAG_AT: Final = "0.01"
 """False-positive rates of the points that block and flag unless told otherwise."""
+FIRM: Final = 0.04
+"""A point is acted on when its false-positive rate is known to be at most this, which takes some 75 harmless flows: a
+card also has points of kinds of traffic that training hardly saw."""
 _THREATS: Final = tuple(label for label in LABELS if label not in HARMLESS)
 
 
@@ -101,7 +104,7 @@ _RANK: Final[dict[Action, int]] = {"allow": 0, "flag": 1, "block": 2}
 def _from_card(named: Mapping[str, Mapping[str, OperatingPoint]], block_at: str) -> dict[str, Limits]:
     limits = {}
     for name, points in named.items():
-        found = {at: point.threshold for at, point in points.items()}
+        found = {at: point.threshold for at, point in points.items() if point.upper_bound <= FIRM}
         if name == THREAT:
             limits[name] = Limits(flag=found.get(FLAG_AT), block=found.get(block_at))
         elif name == Label.SCANNER:

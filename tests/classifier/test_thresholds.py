@@ -43,6 +43,11 @@ def test_a_kind_and_phase_without_points_is_allowed() -> None:
     assert Thresholds(CARD).decide(record, verdict(dga=1.0)) == ("allow", "below every threshold")
 
 
+def test_a_point_that_too_few_harmless_flows_stand_behind_is_not_acted_on() -> None:
+    loose = {"http/request": {"threat": {"0.01": OperatingPoint(0.5, 0.24), "0.0001": OperatingPoint(0.9, 0.24)}}}
+    assert Thresholds(loose).decide(FlowRecord(path="/"), verdict(sqli=1.0))[0] == "allow"
+
+
 @pytest.mark.parametrize(
     ("overrides", "scores", "action"),
     [

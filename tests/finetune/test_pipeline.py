@@ -17,17 +17,17 @@ from finetune import pipeline, replay, teaching
 from finetune.judging import Judge
 from finetune.pipeline import Options, Outcome
 
-HEAD = 65 * len(LABELS)
-"""Parameters of the small network's head."""
+HEAD = 129 * len(LABELS)
+"""Parameters of the head."""
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Less of everything; the steps are the same."""
-    monkeypatch.setattr(replay, "PRACTISED", 1200)
-    monkeypatch.setattr(replay, "ASKED", 1600)
-    monkeypatch.setattr(teaching, "STEPS", 200)
-    monkeypatch.setattr(pipeline, "GRAFTS", 300)
+    monkeypatch.setattr(replay, "PRACTISED", 800)
+    monkeypatch.setattr(replay, "ASKED", 1200)
+    monkeypatch.setattr(teaching, "STEPS", 120)
+    monkeypatch.setattr(pipeline, "GRAFTS", 200)
     monkeypatch.setattr(pipeline, "ROUNDS", 2)
 
 
