@@ -110,6 +110,9 @@ def site_quality(rows: Judged, *, mends: bool, seed: int = 0) -> Gate:
         return _scarce("site_quality", ENOUGH - fewest, "held-out site flows, harmless or hostile")
     value, low, high = _resampled(rows, _gain, seed)
     limit = -SITE_AUROC if mends else 0.0
+    if mends and value - low > SITE_AUROC:  # as in `_kept`: not even an unchanged model could show it
+        needed = _missing(len(rows.labels), (value - low) / SITE_AUROC)
+        return Gate("site_quality", value > limit, value, low, high, limit, f"firm with {needed} more flows", needed)
     return Gate("site_quality", low > limit, value, low, high, limit)
 
 
@@ -243,8 +246,13 @@ def _kept(name: str, rows: Judged, loss: Statistic, limit: float, seed: int, wha
     value, low, high = _resampled(rows, loss, seed)
     if high - value <= limit:
         return Gate(name, high <= limit, value, low, high, limit)
-    needed = ceil(count * ((high - value) / limit) ** 2) - count
+    needed = _missing(count, (high - value) / limit)
     return Gate(name, value <= limit, value, low, high, limit, f"firm with {needed} more {what}", needed)
+
+
+def _missing(count: int, excess: float) -> int:
+    """How many more rows make an interval narrower by `excess`: its width falls with the root of their number."""
+    return ceil(count * excess**2) - count
 
 
 def _resampled(rows: Judged, statistic: Statistic, seed: int) -> tuple[float, float, float]:

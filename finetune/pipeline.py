@@ -38,8 +38,8 @@ from finetune.teaching import ANCHOR, ROUNDS, mixer, share_cores, teach
 from finetune.trainable import STRATEGIES, anchored
 
 WEIGHTS: Final = "weights.safetensors"
-GRAFTS: Final = 600
-"""Hostile grafts to learn from (and as many harmless ones); a third as many judge."""
+LEARNED, EXAMINED = 600, 400
+"""Hostile grafts to learn from and to judge by, and as many harmless ones."""
 
 
 @dataclass(frozen=True)
@@ -151,14 +151,14 @@ def _weights(registry: Registry, release: str, work: Path) -> Network:
 
 
 def _batches(site: Site, base: Sequence[Row], seed: int) -> Mixer:
-    grafts = grafted(site.train, f"train {seed}", GRAFTS)
+    grafts = grafted(site.train, f"train {seed}", LEARNED)
     return mixer(site.train, grafts, base, seed)
 
 
 def _paper(site: Site, base: Sequence[Row], options: Options) -> Exam:
     """Held-out grafts carry other payloads, in held-out requests where there are some and in the reported ones."""
     donors = site.holdout if any(row.record.method for row in site.holdout) else site.train
-    grafts = grafted([*donors, *site.labelled], f"holdout {options.seed}", GRAFTS // 3)
+    grafts = grafted([*donors, *site.labelled], f"holdout {options.seed}", EXAMINED)
     return exam.prepare(site, grafts, base)
 
 
