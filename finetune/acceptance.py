@@ -26,9 +26,12 @@ REPORTED: Final = 0.9
 MISSED: Final = 0.5
 """Share of the reported missed attacks that must be flagged now: an odd one may be beyond reach."""
 BASE_AUROC: Final = 0.01
-BASE_DETECTION: Final = 0.02
+BASE_FLAGGED: Final = 0.02
+BASE_BLOCKED: Final = 0.05
 BASE_ALARMS: Final = 0.01
-"""Largest loss on base traffic, held against the upper end of its interval."""
+"""Largest losses on base traffic, held against the upper end of the interval. The block point lies where scores
+crowd: there one row in ten changes sides between two equally good models.
+"""
 SITE_DETECTION: Final = 0.05
 REPORTED_DETECTION: Final = 0.1
 """Largest losses of flagged attacks: in the site's ordinary requests, and in reported ones against ordinary ones."""
@@ -160,12 +163,12 @@ def base_quality(rows: Judged, *, seed: int = 0) -> Iterator[Gate]:
     """What the incumbent could do elsewhere must be kept: area, detection at the deployed points, false positives."""
     yield _kept("base_auroc", rows, lambda rows, weight: -_gain(rows, weight), BASE_AUROC, seed)
     hostile = rows.take(rows.hostile)
-    for name, rank in (("base_flagged", 1), ("base_blocked", 2)):
-        yield _kept(name, hostile, _lost(rank), BASE_DETECTION, seed)
+    for name, rank, limit in (("base_flagged", 1, BASE_FLAGGED), ("base_blocked", 2, BASE_BLOCKED)):
+        yield _kept(name, hostile, _lost(rank), limit, seed)
     for label in sorted(set(hostile.labels)):
         family = hostile.take(np.array([each == label for each in hostile.labels]))
         if len(family.labels) >= FAMILY:
-            yield _kept(f"base_flagged_{label}", family, _lost(1), BASE_DETECTION, seed)
+            yield _kept(f"base_flagged_{label}", family, _lost(1), BASE_FLAGGED, seed)
     harmless = rows.take(~rows.hostile)
     yield _kept("base_alarms", harmless, lambda rows, weight: -_lost(1)(rows, weight), BASE_ALARMS, seed)
 
@@ -237,8 +240,8 @@ def _lost(rank: int) -> Statistic:
 def _kept(name: str, rows: Judged, loss: Statistic, limit: float, seed: int, what: str = "base rows") -> Gate:
     """Non-inferiority: the upper end of the loss must stay within the limit.
 
-    Where the interval is wider than the limit, not even an unchanged model could show that; then the loss itself
-    is held against the limit and the gate says how many rows an answer takes.
+    Where the interval is wider than the limit, not even an unchanged model could show that; then a loss beyond the
+    limit refuses only when it is no chance, and the gate says how many rows an answer takes.
     """
     count = len(rows.labels)
     if count < ENOUGH:
@@ -247,7 +250,8 @@ def _kept(name: str, rows: Judged, loss: Statistic, limit: float, seed: int, wha
     if high - value <= limit:
         return Gate(name, high <= limit, value, low, high, limit)
     needed = _missing(count, (high - value) / limit)
-    return Gate(name, value <= limit, value, low, high, limit, f"firm with {needed} more {what}", needed)
+    passed = value <= limit or low <= 0.0
+    return Gate(name, passed, value, low, high, limit, f"firm with {needed} more {what}", needed)
 
 
 def _missing(count: int, excess: float) -> int:

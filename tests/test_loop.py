@@ -15,11 +15,11 @@ from typing import Any, Final, Self
 import httpx
 import pytest
 
-import smallbase
+import prejudiced
 from classifier.registry import Registry
 from harness import SLUICE, Proxy, run_proxy
 from origin import Origin, run_origin
-from smallbase import Asked, attack, page, report
+from prejudiced import Asked, attack, page, report
 
 PAGES: Final = 160
 """Different ordinary requests that keep flowing."""
@@ -106,10 +106,10 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Origin]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A proxy's folder whose state follows a small base model."""
+    """A proxy's folder whose state follows a base model with a prejudice."""
     folder = tmp_path_factory.mktemp("loop")
     registry = Registry(folder / "state")
-    registry.promote(registry.publish(smallbase.make(folder / "base")))
+    registry.promote(registry.publish(prejudiced.make(folder / "base")))
     return folder
 
 

@@ -1,0 +1,70 @@
+"""Flows and words in, examples out."""
+
+from pathlib import Path
+
+import pytest
+
+import sites
+from classifier.artifact import Model
+from classifier.errors import UserError
+from classifier.journal import Journal
+from classifier.records import HARMLESS, Label
+from finetune.judging import Judge
+from finetune.site import Site, gather, graft_paper, grafted, paper
+from models import tiny_model
+
+
+@pytest.fixture
+def judge(tmp_path: Path) -> Judge:
+    return Judge(Model.load(tiny_model(tmp_path / "m.onnx"), "cpu"))
+
+
+@pytest.fixture
+def site(tmp_path: Path, judge: Judge) -> Site:
+    flows = sites.write(tmp_path / "flows.jsonl", *map(sites.query, range(6)), *map(sites.page, range(40)))
+    told = tmp_path / "labels.jsonl"
+    told.write_text("".join(f'{{"id": "query-{n}", "label": "benign"}}\n' for n in range(6)))
+    return gather(tmp_path, [flows], told, judge)
+
+
+def test_labelled_flows_and_calm_captures_become_examples(site: Site) -> None:
+    assert {row.record.path for row in site.labelled} == {"/api/query"}
+    weak = [row for row in (*site.train, *site.holdout) if row.weak]
+    assert weak and all(row.label in HARMLESS for row in weak)
+    assert sum(site.counts.values()) == len(site.train) + len(site.holdout)
+    assert set(site.digests) == {"site_flows", "site_labels"}
+
+
+def test_the_journals_labels_count_too(tmp_path: Path, judge: Judge) -> None:
+    flows = sites.write(tmp_path / "flows.jsonl", *map(sites.query, range(3)))
+    journal = Journal(tmp_path / "sluice.db")
+    journal.label("query-1", Label.BENIGN)
+    journal.close()
+    assert [row.record.id for row in gather(tmp_path, [flows], None, judge).labelled] == ["query-1"]
+
+
+def test_without_a_label_there_is_nothing_to_learn(tmp_path: Path, judge: Judge) -> None:
+    flows = sites.write(tmp_path / "flows.jsonl", *map(sites.page, range(3)))
+    with pytest.raises(UserError, match="no labelled flow to learn from"):
+        gather(tmp_path, [flows], None, judge)
+
+
+def test_an_unlabelled_alarm_is_never_taken_for_harmless(tmp_path: Path, judge: Judge) -> None:
+    loud = [sites.page(n).__class__(id=f"loud-{n}", method="GET", path=f"/x?q='{n}") for n in range(5)]
+    flows = sites.write(tmp_path / "flows.jsonl", sites.query(0), *loud)
+    (tmp_path / "labels.jsonl").write_text('{"id": "query-0", "label": "benign"}\n')
+    found = gather(tmp_path, [flows], tmp_path / "labels.jsonl", judge)
+    assert not [row for row in (*found.train, *found.holdout) if row.record.id.startswith("loud")]
+
+
+def test_grafts_are_hostile_and_harmless_alike_and_the_same_for_the_same_seed(site: Site) -> None:
+    made = grafted(site.train, "seed", 20)
+    hostile = [graft for graft in made if graft.label not in HARMLESS]
+    assert hostile and len(made) - len(hostile) > 0
+    assert [graft.record for graft in made] == [graft.record for graft in grafted(site.train, "seed", 20)]
+
+
+def test_papers_keep_groups_and_give_every_graft_its_own(site: Site) -> None:
+    assert paper(site.train).groups == [row.group for row in site.train]
+    made = graft_paper(grafted(site.train, "seed", 10))
+    assert len(set(made.groups)) == len(made.records)
