@@ -29,7 +29,7 @@ from classifier.training.train import golden_rows
 from finetune.replay import Lesson, Mixer, Pool, lesson
 
 STEPS: Final = 80
-ROWS: Final = 500
+ROWS: Final = 300
 """Synthetic harmless flows that are practised meanwhile, and as many attacks."""
 POINTS: Final = {"0.01": 0.8, "0.001": 0.85, "0.0001": 0.9}
 """Threats to flag and block at: the shipped ones belong to the scores before the prejudice."""
