@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from classifier.registry import Registry
 from models import tiny_model
 
-START: Final = 60.0
+START: Final = 120.0
 """Seconds to wait for a ready proxy; a loaded machine takes several to import everything."""
 SLUICE: Final = (str(Path(sys.executable).with_name("sluice")),)
 

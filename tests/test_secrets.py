@@ -38,6 +38,8 @@ from planted import Mint, Plant, Shape, parts, plants
 from proxy.explain import describe
 from reading import files, find
 
+pytestmark = pytest.mark.timeout(600)
+
 LOST: Final = 1.5
 """Seconds after which a finished flow survives `kill -9`: one is promised."""
 EARLY: Final = 40
