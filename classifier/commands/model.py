@@ -16,6 +16,7 @@ State = Annotated[Path, typer.Option("--state", help="State directory.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Channel = Annotated[str, typer.Option("--channel", help="Which channel: stable, canary or shadow.")]
 Name = Annotated[str, typer.Argument(metavar="RELEASE", help="A release id; `sluice model ls` lists them.")]
+Served = Annotated[str, typer.Argument(metavar="[RELEASE]", help="A release id; by default the stable one.")]
 
 STATE = Path("state")
 
@@ -40,17 +41,19 @@ def ls(state: State = STATE, as_json: Json = False) -> None:
 
 
 @group.command("show")
-def show(release: Name, state: State = STATE, as_json: Json = False) -> None:
+def show(release: Served = "", state: State = STATE, as_json: Json = False) -> None:
     """Show a release's lineage, metrics and operating points."""
-    shown = _registry(state).show(release)
+    registry = _registry(state)
+    shown = registry.show(release or registry.resolve())
     print(json.dumps(shown) if as_json else "\n".join(_lines(shown)))
 
 
 @group.command("verify")
-def verify(release: Name, state: State = STATE, as_json: Json = False) -> None:
+def verify(release: Served = "", state: State = STATE, as_json: Json = False) -> None:
     """Check a release's signature and files, and prove that its model can serve."""
-    model = _registry(state).load(release, "cpu")
-    _done({"release": model.release, "verified": True}, f"{release}: signature, files and model are fine", as_json)
+    registry = _registry(state)
+    name = registry.load(release or registry.resolve(), "cpu").release
+    _done({"release": name, "verified": True}, f"{name}: signature, files and model are fine", as_json)
 
 
 @group.command("promote")

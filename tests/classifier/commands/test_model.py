@@ -55,6 +55,12 @@ def test_show_gives_operating_points(state: Path, releases: list[str]) -> None:
     assert "http/request threat at 0.01: 0.5000" in text
 
 
+@pytest.mark.parametrize("command", ["show", "verify"])
+def test_the_stable_release_is_meant_where_none_is_named(state: Path, releases: list[str], command: str) -> None:
+    run(state, "promote", releases[1])
+    assert run_json(state, command)["release"] == releases[1]
+
+
 def test_text_names_the_releases(state: Path, releases: list[str]) -> None:
     run(state, "promote", releases[1], "--channel", "canary")
     listed = run(state, "ls")
