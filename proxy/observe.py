@@ -96,7 +96,7 @@ def fingerprint(hello: ClientHello) -> str:
     """JA4 of a ClientHello, empty where it cannot be taken."""
     try:
         return ja4_of(parse(hello.raw_bytes()[5:]))  # without the 5 bytes of the record
-    except (ValueError, NotImplementedError):
+    except (ValueError, NotImplementedError):  # mitmproxy raises the latter for DTLS, which JA4 does not cover
         return ""
 
 
