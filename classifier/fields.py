@@ -173,13 +173,14 @@ def _names(text: str) -> tuple[list[int], list[tuple[int, re.Match[str]]]]:
     """Where the names of secret fields end, and where the labels that name a secret field start."""
     secrets: list[int] = []
     labels: list[tuple[int, re.Match[str]]] = []
-    backwards = text[::-1]
-    if not any(starmap(_role, _NAME.findall(backwards))):
+    backwards, size = text[::-1], len(text)
+    roles = list(starmap(_role, _NAME.findall(backwards)))
+    if not any(roles):
         return secrets, labels
     labelled = _LABELLED.search(text) is not None
-    for found in _NAME.finditer(backwards):
-        if role := _role(found[1], found[2]):
-            end = len(text) - found.start(1)
+    for found, role in zip(_NAME.finditer(backwards), roles, strict=True):
+        if role:
+            end = size - found.start(1)
             if role[0]:
                 secrets.append(end)
             if labelled and role[1] and (value := _LABELS.match(text, end)) and is_secret(value[1]):
@@ -201,10 +202,9 @@ def _containers(text: str, secrets: list[int]) -> Iterator[Span]:
 def _assignments(text: str, secrets: list[int]) -> Iterator[Span]:
     done = 0
     for start in secrets:
-        if start > done:
-            for span in _value(text, start):
-                yield span
-                done = span[1]
+        if start > done and (span := _value(text, start)):
+            yield span
+            done = span[1]
 
 
 def _labelled(text: str, labels: list[tuple[int, re.Match[str]]]) -> Iterator[Span]:
@@ -218,21 +218,21 @@ def _labelled(text: str, labels: list[tuple[int, re.Match[str]]]) -> Iterator[Sp
         ends = (text.find(">", label.end(), high), text.find("}", label.end(), high))
         done = min((end for end in ends if end >= 0), default=label.end())
         for value in _LABELLED.finditer(text, low, done):
-            for span in _value(text, value.end()):
+            if span := _value(text, value.end()):
                 yield span
                 done = max(done, span[1])
 
 
-def _value(text: str, start: int) -> Iterator[Span]:
+def _value(text: str, start: int) -> Span | None:
     """The span of the string, number or word that is assigned at `start`, just behind a name."""
     value = _ASSIGNED.match(text, start)
     if value is None:
-        return
-    if value["quote"]:
-        end = _closing(text, value["quote"], value.end())
-        yield value.end(), end, blank
-    elif bare := value["bare"]:
-        yield *value.span("bare"), blank_number if value["colon"] and _NUMBER.fullmatch(bare) else blank
+        return None
+    if quote := value["quote"]:
+        return value.end(), _closing(text, quote, value.end()), blank
+    if bare := value["bare"]:
+        return *value.span("bare"), blank_number if value["colon"] and _NUMBER.fullmatch(bare) else blank
+    return None
 
 
 def _closing(text: str, quote: str, start: int) -> int:

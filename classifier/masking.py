@@ -4,7 +4,7 @@ What is a secret, and what stays:
 - values of credential fields, by name, in queries, forms, JSON, XML, multipart parts and headers (`fields`);
 - credentials headers and every cookie value; cookie names and attributes stay;
 - cards, keys, tokens, userinfo, local parts of addresses and random runs, wherever they stand (`tokens`);
-- compressed bodies, beyond their magic number, because nobody can look inside.
+- compressed bodies, beyond their magic number and as far as they are compressed, because nobody can look inside.
 Inside a secret, letters and digits become symbols; punctuation, escapes and public words stay (`symbols`), so that
 an attack in a password still reads as one. Host names, methods, sizes and fingerprints are never touched.
 
@@ -18,25 +18,22 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from classifier.escapes import ESCAPE, through
 from classifier.fields import is_secret, mask_fields, mask_form
+from classifier.packed import MAGIC, blank_packed
+from classifier.recent import Recent
 from classifier.records import BODY_CAP, REPLY_CAP, FlowRecord, Headers
-from classifier.symbols import ESCAPE, blank, blank_basic, settle, through
+from classifier.symbols import blank, blank_basic, settle
 from classifier.tokens import mask_tokens
 
 _ATTRIBUTES: Final = frozenset(
     {"path", "domain", "max-age", "expires", "httponly", "secure", "samesite", "priority", "partitioned", "version"}
 )
 _KEPT: Final = frozenset({"host", ":authority", "content-length", "content-type", "date", "connection", "server"})
-_COMPRESSED: Final = (
-    *(b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18"),  # gzip, zip, zstd, lz4
-    *(b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"Rar!"),
-    *(b"x\x01", b"x\x9c", b"x\xda"),  # zlib; its fourth start, `x^`, is how a text may begin
-)
 _FORM: Final = re.compile(r"[\w.$%+\[\]-]{1,128}+=")
 _CAPS: Final = (("request_body", BODY_CAP), ("response_body", REPLY_CAP), ("message", BODY_CAP))
-_MAGIC: Final = 16
 _CACHED: Final = 512
-"""Header values up to this many characters are looked up before they are masked: most repeat."""
+"""Paths, header values and bodies up to this many characters are looked up before they are masked: most repeat."""
 
 
 def mask(record: FlowRecord) -> FlowRecord:
@@ -44,10 +41,10 @@ def mask(record: FlowRecord) -> FlowRecord:
     changed: dict[str, Any] = {}
     if record.path and (path := mask_path(record.path)) != record.path:
         changed["path"] = path
-    for name in ("request_headers", "response_headers"):
-        headers: Headers = getattr(record, name)
-        if headers and (masked := tuple([(key, mask_header(key, value)) for key, value in headers])) != headers:
-            changed[name] = masked
+    if record.request_headers and (asked := _ASKED[record.request_headers]) is not None:
+        changed["request_headers"] = asked
+    if record.response_headers and (told := _masked(record.response_headers)) is not None:
+        changed["response_headers"] = told
     for name, cap in _CAPS:
         body: bytes = getattr(record, name)
         if body and (masked_body := mask_body(body[:cap])) != body:
@@ -62,7 +59,17 @@ def mask_text(value: str, *, secret: bool = False) -> str:
 
 def mask_path(path: str) -> str:
     """Mask a request target: path, `?` and query."""
-    return settle(_path, path)
+    return _same_path(path) if len(path) <= _CACHED else _whole_path(path)
+
+
+def _masked(headers: Headers) -> Headers | None:
+    """The headers without their secrets, None where they hold none."""
+    masked = tuple([(name, mask_header(name, value)) for name, value in headers])
+    return masked if masked != headers else None
+
+
+_ASKED: Final = Recent(_masked)
+"""Of requests only: answers bear their date and differ every time."""
 
 
 def mask_header(name: str, value: str) -> str:
@@ -75,9 +82,7 @@ def mask_header(name: str, value: str) -> str:
 
 def mask_body(body: bytes) -> bytes:
     """Mask a body or message, byte for byte."""
-    if body.startswith(_COMPRESSED):
-        return body[:_MAGIC] + bytes(max(0, len(body) - _MAGIC))
-    return settle(_body, body.decode("latin-1")).encode("latin-1")
+    return _same_body(body) if len(body) <= _CACHED else _whole_body(body)
 
 
 Kind = Literal["kept", "cookie", "set-cookie", "secret", "text"]
@@ -127,6 +132,21 @@ def _pair(cookie: str) -> str:
 def _credentials(value: str) -> str:
     scheme, space, rest = value.partition(" ")
     return f"{scheme}{space}{blank_basic(rest)}" if scheme.lower() == "basic" else blank(value)
+
+
+def _whole_path(path: str) -> str:
+    return settle(_path, path)
+
+
+def _whole_body(body: bytes) -> bytes:
+    if body.startswith(MAGIC):
+        body = blank_packed(body)
+    return settle(_body, body.decode("latin-1")).encode("latin-1")
+
+
+# A request is judged when it is asked and again when it is answered.
+_same_path = lru_cache(maxsize=512)(_whole_path)
+_same_body = lru_cache(maxsize=512)(_whole_body)
 
 
 def _path(path: str) -> str:

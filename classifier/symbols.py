@@ -3,19 +3,19 @@
 `blank(text)` rewrites a text that is a secret from end to end. Every run of letters becomes `x`, every
 digit `0`, at the same length; punctuation, escapes of punctuation and the public words of `WORDS` stay.
 Decoding comes first: `%53`, `%2553`, `\\u0053`, `\\x53` and `&#83;` are the letter they stand for, and are
-written back as an escape of the symbol in the same notation. Base64 stays base64 where its text holds
-attack syntax.
+written back as an escape of the symbol in the same notation. Base64 stays base64, and hexadecimal digits
+stay those, where their text holds attack syntax.
 
-`through(text, change)` lets a rule see a text without its escapes; `settle(change, text)` applies a rule until it
-changes nothing more, which is what makes masking idempotent whatever the rules do to each other.
+`settle(change, text)` applies a rule until it changes nothing more, which is what makes masking idempotent whatever
+the rules do to each other.
 """
 
-import base64
-import binascii
 import re
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Final
+
+from classifier.escapes import ESCAPE, ESCAPE_PATTERN, HEX, LETTER, decoded, through
 
 WORDS: Final = frozenset(
     """
@@ -44,38 +44,14 @@ WORDS: Final = frozenset(
 )
 """Public words of SQL, HTML, JavaScript, shells, traversal, SSRF and authentication: no secret, wherever they stand."""
 
-_HEX: Final = "[0-9A-Fa-f]"
-_ENTITIES: Final = {"&quot;": '"', "&apos;": "'", "&amp;": "&", "&lt;": "<", "&gt;": ">", "&sol;": "/"}
-
-_ESCAPE: Final = (
-    rf"%(?:25){{0,3}}(?:{_HEX}{{2}}|u{_HEX}{{4}})"
-    rf"|\\(?<!\\\\)\\{{0,7}}(?:u{_HEX}{{4}}|x{_HEX}{{2}})"
-    rf"|&\#(?:[xX]{_HEX}{{1,6}}|[0-9]{{1,7}});?"
-    rf"|{'|'.join(_ENTITIES)}"
-)
-ESCAPE: Final = re.compile(f"({_ESCAPE})")
-"""One escaped character, as the only group; percent escapes may be nested up to four levels."""
-
-# The same escapes, as far as they stand for a letter, a digit or anything beyond ASCII.
-_BYTE: Final = rf"(?:3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|[89A-Fa-f]{_HEX})"
-_UNIT16: Final = rf"(?:00{_BYTE}|(?!00){_HEX}{{4}})"
-_DECIMAL: Final = (
-    r"(?:4[89]|5[0-7]|6[5-9]|[78][0-9]|9[0789]|1[01][0-9]|12[0-2]|12[89]|1[3-9][0-9]|[2-9][0-9]{2}|[1-9][0-9]{3,})"
-)
-_HEXADECIMAL: Final = rf"(?:{_BYTE}|[1-9A-Fa-f]{_HEX}{{2,}})"
-_LETTER: Final = (
-    rf"%(?:25){{0,3}}(?:{_BYTE}|u{_UNIT16})"
-    rf"|(?<!\\)\\{{1,8}}(?:u{_UNIT16}|x{_BYTE})"
-    rf"|&\#(?:[xX]0*+{_HEXADECIMAL}(?!{_HEX})|0*+{_DECIMAL}(?![0-9]));?"
-)
 _ALNUM: Final = r"[0-9A-Za-z\x80-\U0010ffff]"
 
 _BASE64: Final = 12
 """Base64 shorter than this holds no attack."""
 _PIECE: Final = re.compile(
     rf"(?P<base64>[A-Za-z0-9+/_-]{{{_BASE64},}}+={{0,2}})"
-    rf"|(?P<run>(?:{_ALNUM}++|{_LETTER})++)"
-    rf"|(?P<escape>{_ESCAPE})"
+    rf"|(?P<run>(?:{_ALNUM}++|{LETTER})++)"
+    rf"|(?P<escape>{ESCAPE_PATTERN})"
     r"|(?P<backslash>\\++[bfnrt]?)"
 )
 _RUNS: Final = re.compile(rf"(?P<base64>[A-Za-z0-9+/_-]{{{_BASE64},}}+={{0,2}})|(?P<run>{_ALNUM}++)")
@@ -88,6 +64,11 @@ _MAYBE64: Final = re.compile(
     f"[{''.join(_DIGITS64[v] for v in range(62) if not v & 2)}]"
     ".[CDI-Za-f].{7}"
 )
+_HOLDS64: Final = re.compile(f"(?<![A-Za-z0-9+/_-]){_MAYBE64.pattern.replace('.', '[A-Za-z0-9+/_-]')}".encode())
+_LONG_HEX: Final = re.compile(
+    rf"(?<![0-9A-Za-z])(0[xX]|)([2-7]{HEX}(?:{HEX}{{2}}){{{_BASE64 // 2 - 1},}})(?![0-9A-Za-z])"
+)
+"""Hexadecimal digits that begin with a printable character."""
 _BASIC: Final = re.compile(r"\s*([A-Za-z0-9+/_-]+)(=*)\s*")
 _SYNTAX: Final = re.compile(
     r"\.\.[/\\]|<[a-z/!?]|\$[({]|\{\{|&&|\|\||[;|`&]\s*(?:cat|ls|id|whoami|wget|curl|nc|bash|sh|ping|sleep|cmd)\b"
@@ -95,6 +76,7 @@ _SYNTAX: Final = re.compile(
     r"|/etc/|/bin/|javascript:|\b(?:file|gopher|dict|jndi|ldap|php|phar)://?",
     re.IGNORECASE | re.DOTALL,
 )
+_DIGIT: Final = re.compile("[0-9]")
 _READABLE: Final = re.compile(r"[\t\n\r -~]+")
 
 
@@ -112,17 +94,12 @@ _SYMBOLS: Final = _Symbols(
 # Tables of bytes are an order of magnitude faster than those of characters.
 _SYMBOL: Final = bytes([_SYMBOLS[code] for code in range(256)])
 _LOWER: Final = bytes([ord(chr(code).lower()) if code > 127 or chr(code).isalnum() else 32 for code in range(256)])
-_RUN: Final = bytes(
-    [code if code < 128 and (chr(code).isalnum() or chr(code) in "+/_-") else 32 for code in range(256)]
+_CLASS: Final = bytes(
+    [ord("x") if code < 128 and (chr(code).isalnum() or chr(code) in "+/_-") else 32 for code in range(256)]
 )
-_CLASS: Final = _RUN.translate(bytes([32 if code == 32 else ord("x") for code in range(256)]))
+_HEX_CLASS: Final = bytes([ord("x") if chr(code) in "0123456789abcdefABCDEF" else 32 for code in range(256)])
 _MIN64: Final = b"x" * _BASE64
 _BYTE_WORDS: Final = frozenset([word.encode() for word in WORDS])
-
-
-def runs(text: str) -> list[str]:
-    """The runs of letters, digits and `+/_-` of a text."""
-    return text.encode("latin-1", "replace").translate(_RUN).decode("latin-1").split()
 
 
 def run_classes(raw: bytes) -> bytes:
@@ -157,7 +134,7 @@ def _whole(text: str) -> str:
         raw = text.encode("latin-1")
     except UnicodeEncodeError:
         return settle(_runs, text)
-    if len(raw) >= _BASE64 and _MIN64 in run_classes(raw) and any(map(_MAYBE64.match, runs(text))):
+    if len(raw) >= _BASE64 and _may_hide(text, raw):
         return settle(_runs, text)
     lower = raw.translate(_LOWER)
     words = lower.split()
@@ -192,11 +169,9 @@ def blank_basic(text: str) -> str:
 
 def blank_number(text: str) -> str:
     """Mask a bare JSON number so that it stays one: `-12.5e3` becomes `-10.0e0`."""
-    zeros = re.sub("[0-9]", "0", text)
-    leading = re.search("[0-9]", text)
-    if leading is None or leading[0] == "0":
-        return zeros
-    return zeros.replace("0", "1", 1)
+    zeros = _DIGIT.sub("0", text)
+    leading = zeros.find("0")
+    return zeros if leading < 0 or text[leading] == "0" else zeros.replace("0", "1", 1)
 
 
 def is_base64_text(run: str) -> bool:
@@ -219,26 +194,6 @@ def settle(change: Callable[[str], str], text: str) -> str:
     return symbols(text)
 
 
-def through(text: str, change: Callable[[str], str]) -> str:
-    """Apply a length-preserving rule to the text without its escapes; what it changed is escaped as before."""
-    parts = ESCAPE.split(text)
-    escapes = parts[1::2]
-    decoded = [_DECODED[escape] for escape in escapes]
-    parts[1::2] = decoded
-    plain = "".join(parts)
-    after = change(plain)
-    if after == plain:
-        return text
-    position = 0
-    for index, (part, escape) in enumerate(zip(parts[::2], escapes, strict=False)):
-        until = position + len(part)
-        parts[2 * index] = after[position:until]
-        parts[2 * index + 1] = escape if after[until] == decoded[index] else _encode(escape, after[until])
-        position = until + 1
-    parts[-1] = after[position:]
-    return "".join(parts)
-
-
 def _symbols(piece: re.Match[str]) -> str:
     kind, source = piece.lastgroup, piece[0]
     if kind == "run":
@@ -248,7 +203,7 @@ def _symbols(piece: re.Match[str]) -> str:
 
 def _run(source: str) -> str:
     if not source.isalnum() and ESCAPE.search(source):
-        if ESCAPE.sub(_decoded, source).lower() in WORDS:
+        if ESCAPE.sub(decoded, source).lower() in WORDS:
             return source
         return through(source, symbols)
     return source if source.lower() in WORDS else symbols(source)
@@ -259,60 +214,41 @@ def _base64(source: str) -> str:
     decoded = _unbase64(token) if _MAYBE64.match(token) else None
     if decoded and _READABLE.fullmatch(decoded) and _SYNTAX.search(decoded):
         return _rebase64(blank(decoded), token) + source[len(token) :]
-    return _PLAIN.sub(lambda run: _run(run[0]), source)
+    return _PLAIN.sub(_hexadecimal, source)
+
+
+def _hexadecimal(run: re.Match[str]) -> str:
+    """Hexadecimal digits, like base64, stay what they are where their text holds attack syntax."""
+    if (digits := _LONG_HEX.fullmatch(run[0])) and (decoded := _unhex(digits[2])):
+        masked = blank(decoded).encode("latin-1").hex()
+        return digits[1] + (masked if digits[2].islower() else masked.upper())
+    return _run(run[0])
+
+
+def _unhex(digits: str) -> str:
+    """What hexadecimal digits say, where that is readable and holds attack syntax."""
+    decoded = bytes.fromhex(digits).decode("latin-1")
+    return decoded if _READABLE.fullmatch(decoded) and _SYNTAX.search(decoded) else ""
+
+
+def _may_hide(text: str, raw: bytes) -> bool:
+    """Whether a run of a text may be base64 or hexadecimal digits of something readable."""
+    if raw.translate(_CLASS).find(_MIN64) < 0:
+        return False
+    if _HOLDS64.search(raw):
+        return True
+    return raw.translate(_HEX_CLASS).find(_MIN64) >= 0 and _LONG_HEX.search(text) is not None
 
 
 def _unbase64(token: str) -> str | None:
     """The bytes of unpadded base64 or base64url as Latin-1, or None."""
     standard = token.replace("-", "+").replace("_", "/") if "-" in token or "_" in token else token
     try:
-        return base64.b64decode(standard + "=" * (-len(token) % 4), validate=True).decode("latin-1")
-    except (binascii.Error, ValueError):
+        return a2b_base64(standard + "=" * (-len(token) % 4), strict_mode=True).decode("latin-1")
+    except ValueError:  # of which binascii's error is one
         return None
 
 
 def _rebase64(text: str, like: str) -> str:
-    encoded = base64.b64encode(text.encode("latin-1")).decode("ascii").rstrip("=")
+    encoded = b2a_base64(text.encode("latin-1"), newline=False).decode("ascii").rstrip("=")
     return encoded.replace("+", "-").replace("/", "_") if "-" in like or "_" in like else encoded
-
-
-def _decoded(escape: re.Match[str]) -> str:
-    return _DECODED[escape[0]]
-
-
-class _Decoded(dict[str, str]):
-    """Escape to character, remembered; emptied when it is full."""
-
-    def __missing__(self, escape: str) -> str:
-        if len(self) >= 4096:
-            self.clear()
-        self[escape] = character = _decode(escape)
-        return character
-
-
-_DECODED: Final = _Decoded()
-
-
-def _decode(escape: str) -> str:
-    if escape in _ENTITIES:
-        return _ENTITIES[escape]
-    if escape.startswith("&#"):
-        digits = escape[2:].rstrip(";")
-        code = int(digits[1:], 16) if digits[0] in "xX" else int(digits)
-        return chr(code) if code < 0x110000 else "x"
-    return chr(int(escape[-4:] if escape[-5:-4] == "u" else escape[-2:], 16))
-
-
-@lru_cache(maxsize=4096)
-def _encode(escape: str, character: str) -> str:
-    """The character in the notation and at the length of this escape."""
-    code = ord(character)
-    if not escape.startswith("&"):
-        width = 4 if escape[-5:-4] == "u" else 2
-        return f"{escape[:-width]}{code:0{width}x}"
-    digits = escape[2:].rstrip(";")
-    if digits[0] in "xX":
-        return f"&#{digits[0]}{code:0{len(digits) - 1}x}{escape[2 + len(digits) :]}"
-    if len(str(code)) > len(digits):
-        code = ord("X")  # the letters' code of two digits
-    return f"&#{code:0{len(digits)}}{escape[2 + len(digits) :]}"

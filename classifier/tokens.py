@@ -7,6 +7,7 @@ random.
 
 import re
 import string
+from functools import lru_cache
 from typing import Final
 
 from classifier.symbols import blank, is_base64_text, run_classes
@@ -49,6 +50,11 @@ _SHAPE: Final = bytes(
         for code in range(256)
     ]
 )
+_CACHED: Final = 128
+"""Runs up to this many characters are remembered: the words of a site's paths repeat, and what a first look left as it
+was, a second one need not judge again."""
+_LOWER, _UPPER, _DIGIT = b"aA0"
+_ONE_CASE: Final = bytes.maketrans(b"A", b"a")
 _RATIO: Final = 0.27
 """Chunks (a word, a number) per character: random base64 has 0.48, random base36 0.40, words in camel case 0.17."""
 
@@ -59,7 +65,7 @@ def mask_tokens(text: str) -> str:
         text = _USERINFO.sub(_userinfo, text)
         text = _MAIL.sub(_local, text[::-1])[::-1]
     raw = text.encode("latin-1", "replace")
-    if len(raw) >= 13 and _THIRTEEN in raw.translate(_ZEROS, b" .+-"):
+    if len(raw) >= 13 and raw.translate(_ZEROS, b" .+-").find(_THIRTEEN) >= 0:  # `in` is slower for bytes
         text = _DIGITS.sub(_cards, text)
     classes = run_classes(raw)
     long = classes.find(_LONG)
@@ -80,13 +86,21 @@ def _may_hold_keys(text: str, *, long: bool) -> bool:
 def _mask_runs(text: str, classes: bytes, start: int) -> str:
     # Searching for bytes takes a tenth of the time that a regular expression needs.
     out: list[str] = []
-    last = 0
+    last, shape = 0, _shape(text)
+    letters = shape.translate(_ONE_CASE)
     while start >= 0:
         end = classes.find(b" ", start)
         end = len(text) if end < 0 else end
-        end += text.startswith("=", end) + text.startswith("==", end)
-        out += (text[last:start], _random(text[start:end], text[start - 1 : start]))
-        last, start = end, classes.find(_LONG, end)
+        if _has_joint(shape, letters, start, end):  # else it is plain words and numbers, as in most paths
+            if text.startswith("=", end):
+                end += 2 if text.startswith("==", end) else 1
+            run = text[start:end]
+            if run.strip("x0/+_-="):  # else it is masked already
+                out += (text[last:start], _looked_up(run, text[start - 1 : start]))
+                last = end
+        start = classes.find(_LONG, end)
+    if not out:
+        return text
     out.append(text[last:])
     return "".join(out)
 
@@ -136,14 +150,18 @@ def _cards(number: re.Match[str]) -> str:
     return "".join(parts)
 
 
+def _looked_up(run: str, before: str) -> str:
+    return _repeated(run, before) if len(run) <= _CACHED else _random(run, before)
+
+
 def _random(run: str, before: str) -> str:
-    if not _joints(_shape(run)):
-        return run  # plain words and numbers, as in most paths
-    if not run.strip("x0/+_-="):
-        return run
+    """The run, masked as far as it looks random."""
     if before == "\\" and run[0] in "bfnrt":
         return run[0] + _blank_random(run[1:])  # the letter belongs to an escape such as a line feed's
     return _blank_random(run)
+
+
+_repeated = lru_cache(maxsize=2048)(_random)
 
 
 def _blank_random(source: str) -> str:
@@ -156,12 +174,15 @@ def _blank_random(source: str) -> str:
 
 
 def _looks_random(part: str) -> bool:
-    return _is_random(part) if len(part) >= 20 else _joints(_shape(part)) + part.count("+") >= 2
+    if len(part) >= _SHORTEST:
+        return _is_random(part)
+    shape = _shape(part)
+    return _joints(shape, shape.translate(_ONE_CASE)) + part.count("+") >= 2
 
 
 def _is_random(run: str, *, strict: bool = False) -> bool:
     shape = _shape(run)
-    lower, upper, digits = b"a" in shape, b"A" in shape, b"0" in shape
+    lower, upper, digits = _LOWER in shape, _UPPER in shape, _DIGIT in shape
     mixed = lower and upper
     if not (lower or upper) or not (digits and mixed if strict else digits or mixed):
         return False
@@ -169,27 +190,45 @@ def _is_random(run: str, *, strict: bool = False) -> bool:
         return True
     if _LITERALS.fullmatch(run) and all(map(_is_readable, _LITERAL.findall(run))):
         return False
-    enough = (0.35 if strict else _RATIO) * (len(shape) - shape.count(b" "))
-    joints = _joints(shape)
+    signs = shape.count(b" ")
+    enough = (0.35 if strict else _RATIO) * (len(shape) - signs)
+    letters = shape.translate(_ONE_CASE)
+    joints = _joints(shape, letters)
     # A word or a number that stands alone says nothing: slugs, sizes and dates have many. Others have a joint.
-    return joints >= enough or (2 * joints >= enough and joints + _mixed_words(shape) >= enough)
+    if joints >= enough or 2 * joints < enough:
+        return joints >= enough
+    return joints + (_mixed_words(shape, letters) if signs else 1) >= enough
 
 
 def _shape(run: str) -> bytes:
     return run.encode("latin-1", "replace").translate(_SHAPE)
 
 
-def _joints(shape: bytes) -> int:
-    count = shape.count
-    return count(b"a0") + count(b"0a") + count(b"A0") + count(b"0A") + count(b"aA") + count(b"AAa")
+def _joints(shape: bytes, letters: bytes) -> int:
+    """How often letters and digits meet, a word in camel case starts, and capitals end in a word.
+
+    `letters` is the shape in one case.
+    """
+    return letters.count(b"a0") + letters.count(b"0a") + shape.count(b"aA") + shape.count(b"AAa")
 
 
-def _mixed_words(shape: bytes) -> int:
-    return sum([_joints(word) > 0 for word in shape.split()])
+def _has_joint(shape: bytes, letters: bytes, start: int, end: int) -> bool:
+    return (
+        letters.find(b"a0", start, end) >= 0
+        or letters.find(b"0a", start, end) >= 0
+        or shape.find(b"aA", start, end) >= 0
+        or shape.find(b"AAa", start, end) >= 0
+    )
+
+
+def _mixed_words(shape: bytes, letters: bytes) -> int:
+    return sum([_joints(word, plain) > 0 for word, plain in zip(shape.split(), letters.split(), strict=True)])
 
 
 def _blank_words(run: str) -> str:
     """Mask the random words of a run that is mostly plain: `/some-news-of-today-668cff54e4b08f09c1fb172d`."""
+    if run.isalnum():
+        return run  # one word, which was found plain as a run
     return _WORD.sub(lambda word: blank(word[0]) if _is_random(word[0]) else word[0], run)
 
 

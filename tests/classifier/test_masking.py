@@ -1,8 +1,12 @@
 """The rule book of masking: what is hidden, what stays, and what must hold for any record at all."""
 
 import base64
+import bz2
+import gzip
 import json
+import lzma
 import re
+import zlib
 from collections.abc import Callable, Iterator
 from urllib.parse import quote, unquote
 
@@ -101,10 +105,15 @@ def test_a_body_without_secrets_stays(body: str) -> None:
     assert mask_body(body.encode()).decode() == body
 
 
-@pytest.mark.parametrize("magic", [b"\x1f\x8b\x08", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"x\x9c"])
-def test_of_a_compressed_body_only_the_start_and_the_length_stay(magic: bytes) -> None:
-    body = magic + b"password" * 40
+@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress, bz2.compress, lzma.compress])
+def test_of_a_compressed_body_only_the_start_and_the_length_stay(pack: Callable[[bytes], bytes]) -> None:
+    body = pack(b"password=" + bytes(range(256)) * 4)
     assert mask_body(body) == body[:16] + bytes(len(body) - 16)
+
+
+@pytest.mark.parametrize("magic", [b"\x1f\x8b\x08", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"x\x9c", b"Rar!\x1a\x07"])
+def test_behind_a_mere_magic_number_a_body_is_text(magic: bytes) -> None:
+    assert mask_body(magic + b"=1&id=1' or 2=2&pin=12") == magic + b"=1&id=1' or 2=2&pin=00"
 
 
 @pytest.mark.parametrize(
@@ -146,6 +155,9 @@ def test_in_a_header_secrets_become_symbols(name: str, value: str, masked: str) 
         (b64("../../../etc/passwd"), b64("../../../etc/passwd")),
         (b64("' or secret7=1 --"), b64("' or xxxxxx0=0 --")),
         (b64("hunter7 zebra"), "xxxxxxxxxxx0xxxxxx=="),
+        (b"../../../etc/passwd".hex(), b"../../../etc/passwd".hex()),
+        (f"0x{b"' or secret7=1 --".hex().upper()}", f"0x{b"' or xxxxxx0=0 --".hex().upper()}"),
+        (b"hunter7 zebra".hex(), re.sub("[a-f]", "x", re.sub("[0-9]", "0", b"hunter7 zebra".hex()))),
         ("admin", "xxxxx"),
     ],
 )
