@@ -3,8 +3,8 @@ there are none, and for the sentinels that every release must catch.
 
 Nothing here is copied from a corpus, and no name or address that it makes up is ever contacted.
 
-    words.txt ─▶ grammar ─▶ places ─▶ values (values.txt, payloads.txt)  a value in a request ┐
-                                 └──▶ scenes (benign.txt, hostile.txt)   a flow as a whole    ┴▶ benign, attacks
+    words, snippets, shapes ─▶ grammar ─▶ places (forms) ─▶ values (values, payloads)  a value in a request ┐
+                                               └──▶ scenes (benign, modern, hostile)   a flow as a whole    ┴▶ streams
 
 Both streams draw hosts, clients, places and answers from the same rules, so that only what is hostile differs.
 """
@@ -26,6 +26,8 @@ _ANSWERED: Final = 0.25
 """Share of the requests that come with the answer to them."""
 _BARE: Final = 0.15
 """Share of the requests that are known by their URL alone."""
+_STAGED: Final = 0.2
+"""Share of the web attacks that are whole flows, for labels that have some."""
 _BY_URL: Final = (Label.BENIGN, Label.TRACKER, Label.PHISHING, Label.MALWARE, Label.DGA, Label.CRYPTOMINING)
 """Labels whose requests show by their URL what they are."""
 
@@ -43,8 +45,8 @@ def attacks(seed: int) -> Iterator[FlowRecord]:
     rng = Random(seed)
     while True:
         label = rng.choice(_ATTACK_LABELS)
-        web = label in ATTACKS
-        record = places.carry(rng, values.payload(rng, label)) if web else scenes.hostile(rng, label)
+        staged = label not in ATTACKS or (label in scenes.STAGED and rng.random() < _STAGED)
+        record = scenes.hostile(rng, label) if staged else places.carry(rng, values.payload(rng, label))
         yield _finish(rng, record, label)
 
 

@@ -1,8 +1,9 @@
 """Templates that unfold into text, the files they are read from, and the vocabulary that all of them share.
 
 A slot is written `«…»`: `«word»` draws from the rule of that name, `«hex:8-32»` gives a rule its length,
-`«a|b|c»` picks one of the texts, and slots nest. Everything random comes from the generator passed in,
-so a seed names a stream of traffic.
+`«a|b|c»` picks one of the texts, `«sql~json»` encodes it (`template` has the encodings), `«b=hex:16»` keeps it so
+that `«=b»` repeats it, and slots nest. Everything random comes from the generator passed in, so a seed names a
+stream of traffic.
 
 Grammar files hold sections `[[name | …]]` with one template a line; `⏎` stands for a line break. What comes
 before the first section is a comment.
@@ -17,6 +18,8 @@ from importlib.resources import files
 from random import Random
 from typing import Final, NamedTuple
 
+from classifier.training.synthetic.template import Choice, Slot, encode, take_apart
+
 Rule = tuple[str, ...] | Callable[[Random, int], str]
 """Texts to pick from (they may hold slots), or a function of the generator and a length (0 where none is given)."""
 
@@ -29,9 +32,11 @@ class Section(NamedTuple):
     lines: tuple[str, ...]
 
 
-_SLOT: Final = re.compile(r"«([^«»]*)»")
 _HEAD: Final = re.compile(r"\[\[(.*)\]\]\Z")
-_DEPTH: Final = 12
+_DEPTH: Final = 48
+_TIRED: Final = 24
+"""Rules may call themselves (nested JSON): below the depth `_TIRED` the first text is taken, which is to end, below
+`_DEPTH` it is a mistake in the grammar."""
 
 
 def read(name: str) -> list[Section]:
@@ -56,27 +61,45 @@ def rules(sections: list[Section]) -> dict[str, Rule]:
 
 def expand(rng: Random, template: str, own: Mapping[str, Rule] | None = None) -> str:
     """Unfold every slot of `template`; `own` rules come before the shared vocabulary. Raises KeyError."""
-    for _ in range(_DEPTH):
-        if "«" not in template:
-            return template
-        template = _SLOT.sub(lambda slot: _fill(rng, slot[1], own or {}), template)
-    raise RecursionError(template[:80])
+    return _unfold(rng, template, own or {}, {}, 0)
 
 
 def pick(rng: Random, name: str) -> str:
-    """One text of the shared rule `name`, its slots left as they are."""
-    return _fill(rng, name, {})
+    """One text of the shared rule `name`, unfolded."""
+    return _unfold(rng, f"«{name}»", {}, {}, 0)
 
 
-def _fill(rng: Random, slot: str, own: Mapping[str, Rule]) -> str:
-    if "|" in slot:
-        return rng.choice(slot.split("|"))
-    name, _, length = slot.partition(":")
-    rule = own[name] if name in own else RULES[name]
+def _unfold(rng: Random, template: str, own: Mapping[str, Rule], kept: dict[str, str], depth: int) -> str:
+    if "«" not in template:
+        return template
+    if depth > _DEPTH:
+        raise RecursionError(template[:80])
+    texts = []
+    for part in take_apart(template):
+        if isinstance(part, str):
+            texts.append(part)
+        elif isinstance(part, Choice):
+            texts.append(_unfold(rng, _one(rng, part.options), own, kept, depth + 1))
+        else:
+            texts.append(_fill(rng, part, own, kept, depth + 1))
+    return "".join(texts)
+
+
+def _fill(rng: Random, slot: Slot, own: Mapping[str, Rule], kept: dict[str, str], depth: int) -> str:
+    if not slot.rule:
+        return encode(rng, kept[slot.keep], slot.filters)
+    rule = own[slot.rule] if slot.rule in own else RULES[slot.rule]
     if isinstance(rule, tuple):
-        return rng.choice(rule)
-    low, _, high = length.partition("-")
-    return rule(rng, rng.randint(int(low), int(high or low)) if low else 0)
+        text = _unfold(rng, rule[0] if depth > _TIRED else _one(rng, rule), own, kept, depth)
+    else:
+        text = rule(rng, rng.randint(slot.low, slot.high) if slot.low else 0)
+    if slot.keep:
+        kept[slot.keep] = text
+    return encode(rng, text, slot.filters) if slot.filters else text
+
+
+def _one(rng: Random, options: tuple[str, ...]) -> str:
+    return options[int(rng.random() * len(options))]
 
 
 # ── rules that compute ──────────────────────────────────────────────────────────────────────────────────────────
@@ -91,7 +114,8 @@ def _integer(rng: Random, length: int) -> str:
 
 
 def _word(rng: Random, _: int = 0) -> str:
-    return pick(rng, rng.choices(("noun", "verb", "little"), (60, 24, 16))[0])
+    share = rng.random()
+    return pick(rng, "noun" if share < 0.6 else "verb" if share < 0.84 else "little")
 
 
 def _words(rng: Random, length: int) -> str:
@@ -157,7 +181,7 @@ def _chosen(rng: Random, _: int) -> str:
     return first
 
 
-RULES: Final[dict[str, Rule]] = rules(read("words.txt")) | {
+RULES: Final[dict[str, Rule]] = rules([*read("words.txt"), *read("snippets.txt"), *read("shapes.txt")]) | {
     "word": _word,
     "words": _words,
     "slug": _slug,

@@ -16,7 +16,8 @@ import msgspec
 
 from classifier.records import FlowRecord, Headers
 from classifier.training import carriers
-from classifier.training.synthetic.grammar import expand
+from classifier.training.synthetic.grammar import expand, read
+from classifier.training.synthetic.lines import parse
 
 
 class Value(NamedTuple):
@@ -36,8 +37,7 @@ _HEADERS: Final = (
     ("Accept-Encoding", "gzip, deflate, br", 0.6),
     ("Referer", "«url»", 0.35),
     ("Origin", "https://«host»", 0.15),
-    ("Cookie", "«cookie»", 0.45),
-    ("Cookie", "«cookie»; «cookie»; «cookie»; «cookie»", 0.1),
+    ("Cookie", "«jar»", 0.5),
     ("Authorization", "«authorization»", 0.15),
     ("X-Requested-With", "XMLHttpRequest", 0.1),
     ("X-CSRF-Token", "«token:32»", 0.08),
@@ -50,6 +50,8 @@ _HEADERS: Final = (
     ("X-Client-Data", "«b64:24»", 0.03),
 )
 """Name, template of the value, share of clients that send it."""
+_PAIRS: Final = ("«pair»", "«qpair»")
+_FORMS: Final = {section.name: section.lines for section in read("forms.txt")}
 
 
 def client(rng: Random) -> Headers:
@@ -64,20 +66,29 @@ def client(rng: Random) -> Headers:
 
 def base(rng: Random, value: Value | None = None) -> FlowRecord:
     """A harmless request; where `value` has a name, a parameter of that name is there to be filled."""
-    pairs = [expand(rng, "«pair»") for _ in range(rng.choice((0, 0, 0, 1, 1, 2, 3, 6)))]
+    pairs = [expand(rng, rng.choice(_PAIRS)) for _ in range(rng.choice((0, 0, 0, 1, 1, 2, 3, 6)))]
     if value and value.name:
         pairs.insert(rng.randint(0, len(pairs)), f"{value.name}=")
-    path = expand(rng, "«path»") + ("?" + "&".join(pairs) if pairs else "")
+    path = expand(rng, rng.choice(("«path»", "«rest»"))) + ("?" + "&".join(pairs) if pairs else "")
     headers = () if rng.random() < 0.25 else client(rng)
-    host = expand(rng, "«host»")
+    host, port = address(rng)
+    named = f"{host}:{port}" if port not in (0, 80, 443) else host
     return FlowRecord(
         method=rng.choices(("GET", "POST", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"), (80, 12, 2, 2, 2, 1, 1))[0],
-        scheme=rng.choice(("https", "https", "http")),
+        scheme="http" if port not in (0, 443, 8443) else rng.choice(("https", "https", "http")),
         host=host,
-        port=rng.choice((0, 443, 443, 80, 8443, 3000)),
+        port=port,
         path=path,
-        request_headers=(("Host", host), *headers) if headers and rng.random() < 0.7 else headers,
+        request_headers=(("Host", named), *headers) if headers and rng.random() < 0.7 else headers,
     )
+
+
+def address(rng: Random) -> tuple[str, int]:
+    """Host and port (0: not known): mostly public names, one in five a private address or an odd port."""
+    if rng.random() < 0.2:
+        host, _, port = expand(rng, "«place»").partition(":")
+        return host, int(port or 80)
+    return expand(rng, "«host»"), rng.choice((0, 443, 443, 80, 8443, 3000))
 
 
 def carry(rng: Random, value: Value) -> FlowRecord:
@@ -186,6 +197,27 @@ def _base64(rng: Random, record: FlowRecord, value: Value) -> FlowRecord:
     return rng.choice((carriers.as_query, carriers.as_form, carriers.as_json, carriers.as_cookie))(record, encoded, rng)
 
 
+def _form(place: str) -> Place:
+    """One of the requests of that place in `forms.txt`, sent to the site of the record by its client."""
+
+    def put(rng: Random, record: FlowRecord, value: Value) -> FlowRecord:
+        own = {"value": lambda *_: value.text, "param": lambda *_: value.name or rng.choice(carriers.NAMES)}
+        sent = parse(expand(rng, rng.choice(_FORMS[place]), own))
+        if sent.kind != "http":
+            return sent
+        names = {name.lower() for name, _ in sent.request_headers}
+        kept = [pair for pair in record.request_headers if pair[0].lower() not in names]
+        return msgspec.structs.replace(
+            record,
+            method=sent.method,
+            path=sent.path[:8000],
+            request_headers=(*kept, *sent.request_headers),
+            request_body=sent.request_body[: 16 * 1024],
+        )
+
+    return put
+
+
 _QUERY, _FORM, _JSON, _PATH, _COOKIE, _HEADER, _FIELD = (
     _common(place)
     for place in (
@@ -201,14 +233,14 @@ _QUERY, _FORM, _JSON, _PATH, _COOKIE, _HEADER, _FIELD = (
 _SHORT: Final = (*(_QUERY,) * 8, *(_FORM,) * 4, *(_JSON,) * 4, _PATH, _COOKIE, _COOKIE, _HEADER, _FIELD)
 
 PLACES: Final[dict[str, tuple[Place, ...]]] = {
-    "any": (*_SHORT, _graphql, _xml, _message, _file_name, _base64),
-    "long": (_FORM, _FORM, _JSON, _JSON, _FIELD, _graphql, _xml, _message),
-    "address": (*(_QUERY,) * 5, _FORM, _JSON, _JSON, _graphql, _xml, _COOKIE),
+    "any": (*_SHORT, _graphql, _xml, _message, _file_name, _base64, *(_form("any"),) * 24),
+    "long": (_FORM, _FORM, _JSON, _JSON, _FIELD, _graphql, _xml, _message, *(_form("long"),) * 12),
+    "address": (*(_QUERY,) * 5, _FORM, _JSON, _JSON, _graphql, _xml, _COOKIE, *(_form("address"),) * 12),
     "path": (_whole_path,),
     "header": (_header,),
-    "xml": (_document, _document, _document, _JSON, _FORM, _upload),
+    "xml": (_document, _document, _document, _JSON, _FORM, _upload, *(_form("xml"),) * 6),
     "file": (_upload,),
-    "raw": (_raw, _raw, _base64),
-    "name": (_file_name, _QUERY, _FORM, _JSON, _PATH),
+    "raw": (_raw, _raw, _base64, *(_form("raw"),) * 3),
+    "name": (_file_name, _QUERY, _FORM, _JSON, _PATH, *(_form("name"),) * 5),
 }
 """Where values of each sort travel. Repetition is weight."""

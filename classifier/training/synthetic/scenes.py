@@ -1,18 +1,13 @@
-"""Whole flows from grammar files: a line of text becomes a `FlowRecord`, with its answer where it has one.
-
-GET https://api.example.com/v1/items⏎Accept: */*⏎⏎body ⇒ 200 application/json⏎⏎{}
-DNS TXT name.example ⇒ NOERROR answer answer
-CONNECT host:443 · TLS server-name · WS wss://host/path⏎⏎message · TCP host:port⏎⏎first bytes
-"""
+"""Whole flows from grammar files, harmless and hostile, as different clients, networks and moments show them."""
 
 from random import Random
 from typing import Any, Final, NamedTuple
-from urllib.parse import urlsplit
 
 import msgspec
 
-from classifier.records import FlowRecord, Headers, Label
+from classifier.records import ATTACKS, FlowRecord, Label
 from classifier.training.synthetic.grammar import Rule, expand, read
+from classifier.training.synthetic.lines import answer, parse
 from classifier.training.synthetic.places import client
 
 _ALPN: Final = (("h2", "http/1.1"), ("h2", "http/1.1"), ("http/1.1",), ())
@@ -42,7 +37,7 @@ def _load(name: str) -> tuple[list[Scene], dict[str, Rule]]:
     return scenes, {part.name: part.lines for part in sections if not part.fields}
 
 
-_BENIGN, _ = _load("benign.txt")
+_BENIGN: Final = [scene for name in ("benign.txt", "modern.txt") for scene in _load(name)[0]]
 _HOSTILE, _RULES = _load("hostile.txt")
 _REPLIES, _ = _load("replies.txt")
 _BY_LABEL: Final = {
@@ -50,8 +45,10 @@ _BY_LABEL: Final = {
     for label in Label
     if any(scene.name.startswith(f"{label}:") for scene in _HOSTILE)
 }
-LABELLED: Final = tuple(_BY_LABEL)
-"""The labels that whole flows show."""
+LABELLED: Final = tuple(label for label in _BY_LABEL if label not in ATTACKS)
+"""The labels that whole flows alone show."""
+STAGED: Final = tuple(label for label in _BY_LABEL if label in ATTACKS)
+"""The labels of web attacks that whole flows show, too."""
 
 
 def benign(rng: Random) -> FlowRecord:
@@ -60,34 +57,16 @@ def benign(rng: Random) -> FlowRecord:
 
 
 def hostile(rng: Random, label: Label) -> FlowRecord:
-    """A flow of one of the labels in `LABELLED`, with or without its answer."""
+    """A flow of one of the labels in `LABELLED` and `STAGED`, with or without its answer."""
     return _vary(rng, parse(_draw(rng, _BY_LABEL[label])))
 
 
 def answered(rng: Random, record: FlowRecord) -> FlowRecord:
     """The request with an answer that any site may give."""
-    given = _answer(record, _draw(rng, _REPLIES))
+    given = answer(record, _draw(rng, _REPLIES))
     extra = (("Server", rng.choice(("nginx", "Apache", "cloudflare", "envoy"))), ("Cache-Control", "no-cache"))
     headers = (*given.response_headers, *(pair for pair in extra if rng.random() < 0.5))
     return msgspec.structs.replace(given, response_headers=headers)
-
-
-def parse(line: str) -> FlowRecord:
-    """The flow that `line` spells out, without anything that it does not say. Raises ValueError."""
-    asked, _, told = line.partition(" ⇒ ")
-    verb, _, rest = asked.partition(" ")
-    if verb == "DNS":
-        return _dns(rest, told)
-    if verb == "TLS":
-        return FlowRecord(kind="tls", phase="connect", sni=rest.lower(), alpn=("h2", "http/1.1"))
-    if verb in ("CONNECT", "TCP"):
-        target, _, sent = rest.partition("\n\n")
-        host, _, port = target.partition(":")
-        if verb == "CONNECT":
-            return FlowRecord(phase="connect", method=verb, host=host, port=int(port))
-        return FlowRecord(kind="tcp", phase="end", host=host, port=int(port), message=_raw(sent), bytes_up=len(sent))
-    record = _http(verb, rest)
-    return _answer(record, told) if told else record
 
 
 def _draw(rng: Random, scenes: list[Scene]) -> str:
@@ -114,49 +93,3 @@ def _vary(rng: Random, record: FlowRecord) -> FlowRecord:
         if not record.port and rng.random() < 0.5:
             changes["port"] = 80 if record.scheme == "http" else 443
     return msgspec.structs.replace(record, **changes)
-
-
-def _dns(asked: str, told: str) -> FlowRecord:
-    qtype, _, qname = asked.partition(" ")
-    rcode, _, answers = told.partition(" ")
-    values = (answers,) if qtype == "TXT" and answers else tuple(answers.split())
-    return FlowRecord(
-        kind="dns", phase="response" if told else "request", qname=qname, qtype=qtype, rcode=rcode, answers=values
-    )
-
-
-def _http(verb: str, rest: str) -> FlowRecord:
-    url, headers, sent = _message(rest)
-    parts = urlsplit(url)
-    host, _, port = parts.netloc.partition(":")
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    record = FlowRecord(method=verb, scheme=parts.scheme, host=host, port=int(port or 0), path=path)
-    if verb == "WS":
-        return msgspec.structs.replace(record, kind="websocket", method="", message=_raw(sent), direction="up")
-    return msgspec.structs.replace(record, request_headers=headers, request_body=_raw(sent))
-
-
-def _answer(record: FlowRecord, told: str) -> FlowRecord:
-    first, headers, body = _message(told)
-    status, _, kind = first.partition(" ")
-    return msgspec.structs.replace(
-        record,
-        phase="response",
-        status=int(status),
-        response_headers=((("Content-Type", kind),) if kind else ()) + headers,
-        response_body=_raw(body),
-        bytes_down=len(body),
-    )
-
-
-def _message(content: str) -> tuple[str, Headers, str]:
-    """First line, header pairs and body of a little HTTP message."""
-    head, _, body = content.partition("\n\n")
-    first, *lines = head.split("\n")
-    return first, tuple((name, value) for name, _, value in (line.partition(": ") for line in lines)), body
-
-
-def _raw(content: str) -> bytes:
-    """Text as UTF-8; where it holds raw bytes (`«byte:9»`, `«chr:0»`), as Latin-1."""
-    binary = "\x00" in content or any("\x80" <= letter <= "\x9f" for letter in content)
-    return content.encode("latin-1" if binary else "utf-8", "replace")

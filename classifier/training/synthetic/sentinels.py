@@ -6,7 +6,7 @@ import msgspec
 
 from classifier.records import FlowRecord, Label
 from classifier.training.synthetic.grammar import expand, read
-from classifier.training.synthetic.scenes import parse
+from classifier.training.synthetic.lines import parse
 
 
 def sentinels() -> list[FlowRecord]:

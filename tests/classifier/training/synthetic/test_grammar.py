@@ -1,5 +1,6 @@
 """Slots, sections, and that every rule of the vocabulary unfolds."""
 
+import json
 from random import Random
 
 import pytest
@@ -16,7 +17,14 @@ def test_every_rule_of_the_vocabulary_unfolds(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("template", "expected"),
-    [("plain", "plain"), ("«chr:33»", "!"), ("«a|a»-«b|b»", "a-b"), ("«own»", "x"), ("«own|own»", "own")],
+    [
+        ("plain", "plain"),
+        ("«chr:33»", "!"),
+        ("«a|a»-«b|b»", "a-b"),
+        ("«own»", "x"),
+        ("«own|own»", "own"),
+        ("«k=own»«=k»«=k~hex»", "xx78"),
+    ],
 )
 def test_slots_by_table(template: str, expected: str) -> None:
     assert expand(Random(0), template, {"own": ("x",)}) == expected
@@ -52,3 +60,15 @@ def test_a_section_of_words_is_split() -> None:
     assert isinstance(nouns, tuple)
     assert "anchor" in nouns
     assert pick(Random(0), "noun") in nouns
+
+
+def test_json_rules_give_json() -> None:
+    rng = Random(6)
+    for name in ("object", "doc", "graphql"):
+        for _ in range(300):
+            json.loads(expand(rng, f"«{name}»"))
+
+
+def test_what_calls_itself_ends() -> None:
+    rng = Random(7)
+    assert max(len(expand(rng, "{«jpairs»}")) for _ in range(2000)) < 60_000

@@ -1,9 +1,12 @@
 """The two streams: seeded, labelled, complete, and drawn from the same world."""
 
 import ipaddress
+import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import islice
+from urllib.parse import unquote_plus
 
 import pytest
 
@@ -51,3 +54,59 @@ def test_addresses_are_for_documentation_or_private(stream: Stream) -> None:
         except ValueError:
             continue
         assert address.is_private, record.host  # the documentation ranges count as private
+
+
+def _skeleton(record: FlowRecord) -> str:
+    text = f"{record.method} {record.path} {record.request_body.decode('latin-1')} {record.message.decode('latin-1')}"
+    return re.sub(r"[A-Za-z]+|[^\x00-\x7f]+", "a", re.sub(r"[0-9]+", "0", text))
+
+
+@pytest.mark.parametrize("stream", [benign, attacks])
+def test_requests_hardly_repeat_a_shape(stream: Stream) -> None:
+    web = [record for record in islice(stream(8), 3000) if record.kind in ("http", "websocket") and record.path]
+    assert len({_skeleton(record) for record in web[:2000]}) >= 1200
+
+
+HARD = (
+    "select ", "union ", "drop table", " or ", "<script", "onclick=", "eval(", "../", "/etc/", "rm -rf", "curl ",
+    "localhost", "127.0.0.1", "{{", "${", "exec", "<!doctype", "c:\\", "o'", "\\frac", "traceback", "$filter",
+    "redirect",
+)  # fmt: skip
+
+
+def test_harmless_traffic_is_full_of_hard_words() -> None:
+    texts = [unquote_plus(f"{r.path} {r.request_body.decode('latin-1')}").lower() for r in islice(benign(9), 4000)]
+    counts = {word: sum(word in text for text in texts) for word in HARD}
+    assert min(counts.values()) >= 2, counts
+    assert sum(counts.values()) > 1000, counts
+
+
+WANTED = (
+    "graphql", "multipart/form-data", "grpc", "saml", "x-amz-signature", "bearer ey", "_search", "propfind", "ocsp",
+    "git-upload-pack", "pip/", "npm/", "sentry", "m3u8", "_domainkey", "in-addr.arpa", "websocket", "filter",
+)  # fmt: skip
+
+
+def test_harmless_traffic_shows_each_kind_of_modern_client() -> None:
+    text = "\n".join(str(to_json(record)) + str(record) for record in islice(benign(10), 5000)).lower()
+    assert [word for word in WANTED if word not in text] == []
+
+
+@pytest.mark.parametrize("stream", [benign, attacks])
+def test_bodies_that_claim_json_are_json(stream: Stream) -> None:
+    bad = total = 0
+    for record in islice(stream(11), 4000):
+        kind = {name.lower(): value for name, value in record.request_headers}.get("content-type", "")
+        if kind.startswith("application/json") and record.request_body and len(record.request_body) < 16_000:
+            total += 1
+            bad += not _is_json(record.request_body)
+    assert total > 200
+    assert bad <= total * (0.02 if stream is benign else 0.05)
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        json.loads(body)
+    except ValueError:
+        return False
+    return True
