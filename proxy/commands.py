@@ -64,10 +64,11 @@ def test(
 
 def explain(
     event: Annotated[str, typer.Argument(help="The number on the block page (X-Sluice-Event).")],
+    config: ConfigOption = None,
     state: StateOption = Path("state"),
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Say why a flow was flagged or blocked."""
+    """Say why a flow was flagged or blocked, and which parts of it carried the score."""
     from proxy.explain import explain as show
 
-    show(event, state, as_json)
+    show(event, config, state, as_json)

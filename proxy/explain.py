@@ -1,31 +1,62 @@
-"""`sluice explain`: an event as it was written down with its decision."""
+"""`sluice explain`: an event as it was written down with its decision, and the spans that carried its score.
+
+The release that judged is asked again, without one piece of the stored flow after another. Flows are written by
+attackers: what cannot be printed is escaped before it reaches a terminal.
+"""
 
 import json
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+import msgspec
 
 from classifier.errors import UserError
+from classifier.explain import Explanation, Span
+from classifier.explain import explain as occlude
+from classifier.importers.address import PORTS
 from classifier.journal import Event, Journal
-from classifier.records import to_json
+from classifier.parts import whole
+from classifier.records import LABELS, FlowRecord, Label, to_json
+from classifier.registry import Registry
+from classifier.scorer import BadScore, Scorer
+from proxy import config
+
+AROUND: Final = 40
+"""Characters shown on each side of a span."""
+SHOWN: Final = 160
+"""Characters shown of a span."""
+_RED: Final = ("\x1b[1;31m", "\x1b[0m")
 
 
-def explain(event_id: str, state: Path, as_json: bool) -> None:
-    """Print the event. Raises UserError when there is none of that id."""
+def explain(event_id: str, file: Path | None, state: Path, as_json: bool) -> None:
+    """Print the event. Raises UserError when there is none of that id or the configuration `file` is wrong."""
     database = state / "sluice.db"
     if not database.exists():
         raise UserError(f"no events in {state}; choose the proxy's state directory with --state")
     event = Journal(database).find(event_id)
     if event is None:
         raise UserError(f"no event {event_id!r} in {database}; it may have been forgotten")
-    fields = describe(event)
-    print(json.dumps(fields) if as_json else _text(fields))
+    found = carried(event, Registry(config.load(file).model.registry or state))
+    print(json.dumps(describe(event, found)) if as_json else _text(event, found, color=sys.stdout.isatty()))
 
 
-def describe(event: Event) -> dict[str, Any]:
-    """The event as plain values. The request is masked as the model saw it."""
+def carried(event: Event, registry: Registry) -> Explanation | str:
+    """What carried the score of an event; a sentence where that cannot be told."""
+    if event.verdict is None:
+        return "the flow was not judged"
+    try:
+        return occlude(event.record, Scorer(registry.load(event.release, "cpu")), _subject(event))
+    except (UserError, BadScore) as error:
+        return f"the release that judged cannot be asked again: {error}"
+
+
+def describe(event: Event, found: Explanation | str = "") -> dict[str, Any]:
+    """The event as plain values. The request is masked as the model saw it; `note` says why there are no spans."""
     verdict = event.verdict
     named = {} if verdict is None else {str(label): round(score, 6) for label, score in verdict.scores.items()}
+    told = found if isinstance(found, Explanation) else None
     return {
         "event": event.id,
         "time": datetime.fromtimestamp(event.time, UTC).isoformat(timespec="milliseconds"),
@@ -37,8 +68,25 @@ def describe(event: Event) -> dict[str, Any]:
         "threat": None if verdict is None else round(verdict.threat, 6),
         "scores": named,
         "release": event.release,
+        "spans": msgspec.to_builtins(told.spans) if told else [],
+        "subject": told.subject if told else None,
+        "without": round(told.without, 6) if told else None,
+        "note": _note(found),
         "flow": json.loads(to_json(event.record)),
     }
+
+
+def url(record: FlowRecord) -> str:
+    """The address of a flow; the port where the scheme does not say it."""
+    host = f"[{record.site}]" if ":" in record.site else record.site
+    port = f":{record.port}" if record.port and record.port != PORTS.get(record.scheme) else ""
+    return f"{record.scheme}://{host}{port}{record.path}" if record.scheme else f"{host}{port}{record.path}"
+
+
+def _subject(event: Event) -> Label | None:
+    """The label whose threshold decided; None for the threat. The reason begins with it (`classifier.thresholds`)."""
+    name = event.reason.partition(" ")[0]
+    return Label(name) if name in LABELS else None
 
 
 def _seen(event: Event) -> str:
@@ -46,18 +94,50 @@ def _seen(event: Event) -> str:
     return "a block page" if event.action == "block" and event.enforced else "the page itself"
 
 
-def _text(fields: dict[str, Any]) -> str:
-    flow = fields["flow"]
-    url = f"{flow.get('method', '')} {flow.get('scheme', '')}://{flow.get('host', '')}{flow.get('path', '')}".strip()
-    best = sorted(fields["scores"].items(), key=lambda item: -item[1])[:4]
+def _note(found: Explanation | str) -> str:
+    if isinstance(found, str):
+        return found
+    return "" if found.spans else "no single piece carries the score"
+
+
+def _text(event: Event, found: Explanation | str, *, color: bool) -> str:
+    record, scores = event.record, event.verdict.scores if event.verdict else {}
+    best = sorted(scores.items(), key=lambda item: -item[1])[:4]
     lines = {
-        "event": fields["event"],
-        "time": fields["time"],
-        "flow": f"{flow['kind']} {flow['phase']}  {url}",
-        "decision": f"{fields['action']}{'' if fields['enforced'] else ' (monitor: not enforced)'}",
-        "reason": fields["reason"],
-        "user saw": fields["seen"],
+        "event": event.id,
+        "time": datetime.fromtimestamp(event.time, UTC).isoformat(timespec="milliseconds"),
+        "flow": f"{record.kind} {record.phase}  {_printable(f'{record.method} {url(record)}'.strip())}",
+        "decision": f"{event.action}{'' if event.enforced else ' (monitor: not enforced)'}",
+        "reason": event.reason,
+        "user saw": _seen(event),
         "scores": ", ".join(f"{label} {score:.4f}" for label, score in best) or "none",
-        "release": fields["release"],
+        "release": event.release,
+        "spans": _note(found) or "in [[ ]]; the number is the drop in log-odds without the span",
     }
-    return "\n".join(f"{name:<9} {value}" for name, value in lines.items())
+    shown = [f"{name:<9} {value}" for name, value in lines.items()]
+    if isinstance(found, Explanation) and found.spans:
+        shown += [line for span in found.spans for line in _lines(record, span, color)]
+        shown += [f"{'without':<9} {found.subject} {found.without:.4f} instead of {found.score:.4f}"]
+    return "\n".join(shown)
+
+
+def _lines(record: FlowRecord, span: Span, color: bool) -> list[str]:
+    """A span within the text of its part."""
+    content = whole(record, span.part)
+    before, after = content[: span.start], content[span.end :]
+    start, end = _RED if color else ("", "")
+    marked = f"[[{start}{_middle(_printable(span.text))}{end}]]"
+    left = f"{'…' if len(before) > AROUND else ''}{_printable(before[-AROUND:])}"
+    right = f"{_printable(after[:AROUND])}{'…' if len(after) > AROUND else ''}"
+    return [f"{'':<9} {_printable(span.part)}  {span.weight:+.1f}", f"{'':<11} {left}{marked}{right}"]
+
+
+def _middle(content: str) -> str:
+    """A long text without its middle."""
+    half = SHOWN // 2
+    return content if len(content) <= SHOWN else f"{content[:half]} … {content[-half:]}"
+
+
+def _printable(content: str) -> str:
+    """The text without what a terminal would act on."""
+    return "".join([sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in content])
