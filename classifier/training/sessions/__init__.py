@@ -1,0 +1,1 @@
+"""The encoder on raw sessions (USTC-TFC2016): `python -m classifier.training.sessions`."""
