@@ -11,17 +11,31 @@ from typing import Final, NoReturn
 
 import pytest
 
+from classifier.errors import UserError
+from classifier.training.evaluation import nginx
+
 ROOT: Final = Path(__file__).resolve().parents[1]
 PACKAGES: Final = {"promtool": "prometheus"}
 """Program -> the distribution's package that brings it, where their names differ."""
+SYSTEM: Final = "/usr/sbin:/sbin"
+"""Where servers are installed; a user's own path often lacks it."""
 
 
 def require(program: str) -> str:
     """The path of `program`, else skip (or fail, where `SLUICE_REQUIRE` promises it)."""
-    found = shutil.which(program)
+    found = shutil.which(program) or shutil.which(program, path=SYSTEM)
     if found is None:
         missing(program, f"{program} is not installed (package {PACKAGES.get(program, program)})")
     return found
+
+
+def crs() -> None:
+    """nginx with ModSecurity and the Core Rule Set, else skip (or fail, where `nginx` is promised)."""
+    require("nginx")
+    try:
+        nginx.installed()
+    except UserError as error:
+        missing("nginx", str(error))
 
 
 def corpus() -> Path:

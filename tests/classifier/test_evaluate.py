@@ -10,6 +10,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from classifier.evaluate import (
     auroc,
+    auroc_difference,
     auroc_interval,
     average_precision,
     bootstrap,
@@ -73,6 +74,17 @@ def test_copies_of_a_row_widen_the_interval_only_when_they_are_one_cluster() -> 
     apart = auroc_interval(*copies)
     together = auroc_interval(*copies, clusters=np.repeat(np.arange(200), 10))
     assert together.high - together.low > 2 * (apart.high - apart.low)
+
+
+def test_a_paired_difference_is_surer_than_two_intervals() -> None:
+    y, score = _tied(3)
+    better = score + 0.1 * y
+    found = auroc_difference(y, better, score)
+    assert found.value == pytest.approx(auroc(y, better) - auroc(y, score))
+    assert 0 < found.low < found.value < found.high
+    apart = auroc_interval(y, score)
+    assert found.high - found.low < (apart.high - apart.low) / 2
+    assert auroc_difference(y, score, score, clusters=np.arange(len(y)) // 10) == (0.0, 0.0, 0.0)
 
 
 def test_bootstrap_keeps_each_samples_size() -> None:

@@ -30,16 +30,16 @@ def model(tmp_path: Path) -> str:
 
 
 def test_one_model_on_one_file(flows: Path, model: str, tmp_path: Path) -> None:
-    told, page = tmp_path / "told.json", tmp_path / "page.html"
-    result = RUNNER.invoke(
-        build(), ["evaluate", str(flows), "--model", model, "--json", str(told), "--html", str(page)]
-    )
+    told, page, card = tmp_path / "told.json", tmp_path / "page.html", tmp_path / "card.md"
+    outputs = ["--json", str(told), "--html", str(page), "--card", str(card)]
+    result = RUNNER.invoke(build(), ["evaluate", str(flows), "--model", model, *outputs])
     assert result.exit_code == 0, result.output
     figures = json.loads(told.read_bytes())
     assert (figures["rows"], figures["skipped"]) == (120, 0)
     assert {report["source"] for report in figures["systems"][0]["reports"]} == {"*", "flows"}
     assert "AUROC" in result.output
     assert page.stat().st_size > 1000
+    assert card.read_text().startswith("# Model card")
 
 
 def test_two_models_side_by_side(flows: Path, model: str, tmp_path: Path) -> None:
@@ -69,6 +69,8 @@ def test_lines_that_are_no_labelled_flows_are_named(flows: Path, model: str, tmp
         (["FLOWS", "--json", "nosuch/x.json"], "cannot write nosuch/x.json"),
         (["FLOWS", "--corpus", "nosuch"], "is missing"),
         (["FLOWS", "--model", "MODEL", "--model", "MODEL"], "named twice"),
+        (["FLOWS", "--against", "snort"], "there is --against crs"),
+        (["FLOWS", "--card", "nosuch/x.md"], "cannot write nosuch/x.md"),
     ],
 )
 def test_mistakes_are_one_line(flows: Path, model: str, arguments: list[str], message: str) -> None:

@@ -7,8 +7,8 @@ import pytest
 from classifier.errors import UserError
 from classifier.evaluate import auroc
 from classifier.records import FlowRecord, Label
-from classifier.training.baseline import Baseline, read
 from classifier.training.corpus import Row
+from classifier.training.evaluation.baseline import Baseline, read
 from classifier.training.synthetic import attacks, benign
 
 
@@ -18,7 +18,7 @@ def _rows(seed: int, count: int) -> list[Row]:
 
 
 def test_it_learns_on_unseen_synthetic_traffic() -> None:
-    baseline = Baseline(_rows(1, 300), 600)
+    baseline = Baseline(_rows(1, 1000), 2000)
     rows = _rows(2, 100)
     scores = baseline.score([row.record for row in rows])
     assert scores.shape == (200, 3)

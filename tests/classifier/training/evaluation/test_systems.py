@@ -6,7 +6,7 @@ import pytest
 
 from classifier.errors import UserError
 from classifier.records import FlowRecord, Label
-from classifier.training.systems import Served
+from classifier.training.evaluation.systems import Served
 from models import tiny_model
 
 QUOTES = FlowRecord(host="a.example", path="/?q=''''")
