@@ -22,8 +22,9 @@ from finetune.judging import Judge, Paper
 from finetune.labels import EXEMPT, Word
 from finetune.transplant import Grafted, transplant
 
-SUSPICIOUS: Final = 0.5
-"""Threat from which an unlabelled flow is never taken for harmless, whatever the operating points."""
+SUSPICIOUS: Final = 0.05
+"""Threat from which an unlabelled flow is never taken for harmless, whatever the operating points: five times the
+share of threats that scores are calibrated for."""
 SHOWN: Final = 5
 """Unreadable parts of the input that are named one by one."""
 

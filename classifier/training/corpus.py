@@ -4,8 +4,9 @@ Runs once at the start of base training and of `sluice evaluate --corpus`. A cor
 `http/`, `url/` and `flows/`; each has a README with its sources, licences and noise.
 
 A `Row` says how much it counts and where it comes from. Whole sources are held out (`HELD_OUT`): they are
-neither trained on nor used for thresholds. Within the training sources `val` follows the tables' own split
-(by site, template, payload or registered domain, never by row).
+neither trained on nor used for thresholds. Others are kept whole for validation (`VALIDATION`), because scores
+must be honest and thresholds must hold on sources that training never saw; to them comes a part of every training
+source, by the tables' own split (by site, template, payload or registered domain, never by row).
 """
 
 import hashlib
@@ -53,6 +54,16 @@ HELD_OUT: Final[dict[str, frozenset[str]]] = {
     "dns": frozenset({"IOCs-IDPS", "Pcaps", "pcaps", "nDPI"}),
 }
 """By table, the last part of a source's name. Two of the flow sources are called `Pcaps` and `pcaps`."""
+
+VALIDATION: Final[dict[str, frozenset[str]]] = {
+    "requests": frozenset({"examples", "octokit.rb", "afrog"}),
+    "payloads": frozenset({"interactive-examples"}),
+    "urls": frozenset({"ruanyf_weekly", "adguard_companiesdb", "rss_feeds", "simple_icons"}),
+    "transactions": frozenset({"mitmproxy", "playwright"}),
+    "handshakes": frozenset({"zeek"}),
+    "dns": frozenset({"AttackDetection", "zeek"}),
+}
+"""Sources that choose: settings of the training, temperatures and thresholds, as `HELD_OUT` names them."""
 
 WEB_ATTACK: Final = (*ATTACKS, Label.SCANNER)
 """What a `web_attack` row may be: its mass is trained as one."""
@@ -109,7 +120,7 @@ def _read(path: Path, columns: list[str]) -> Iterator[dict[str, Any]]:
 def _part(table: str, name: str, hint: str) -> Part:
     if name in HELD_OUT[table]:
         return "holdout"
-    return "val" if hint == "val" else "train"
+    return "val" if hint == "val" or name in VALIDATION[table] else "train"
 
 
 def _hint(group: str) -> str:

@@ -7,6 +7,10 @@ the same each time: do to all rows, with the same chances, what only some of the
   wardrobe, stripped, thinned and shuffled;
 - carriers: payload lists are bare values → hostile and harmless values go into the same carriers;
 - hosts: exploit templates have none → harmless hosts are lent out, and any row may lose its own;
+- addresses: malware lists are full of bare ones, captures of harmless devices of private ones → inside addresses
+  (RFC 1918, loopback) are lent to all rows that ask for more than a host, hostile ones as often as harmless ones;
+- encodings: attacks are encoded more often → harmless and hostile values are rewritten by the same spellings
+  (`rewrites`), attacks by tricks of their own as well;
 - responses: only captures have one → any request may borrow one from a harmless capture;
 - URLs: harmless ones are bare → the tables' `w_struct` weights, no scheme, no `www`.
 """
@@ -19,24 +23,31 @@ from typing import Final
 
 import msgspec
 
-from classifier.records import REPLY_CAP, FlowRecord, Headers, Label
+from classifier.records import ATTACKS, REPLY_CAP, FlowRecord, Headers, Label
 from classifier.training import synthetic
-from classifier.training.carriers import carry
+from classifier.training.carriers import WORDS, carry
 from classifier.training.corpus import Row, rows
+from classifier.training.rewriting.rewrites import rewritten
 
 TOOLS: Final = (
     "curl/8.5.0", "Wget/1.21.4", "python-requests/2.31.0", "Go-http-client/1.1", "okhttp/4.12.0", "axios/1.6.8",
     "Java/17.0.9", "PostmanRuntime/7.37.3", "Dart/3.3 (dart:io)", "aws-cli/2.15.30", "git/2.43.0", "node-fetch",
     "Apache-HttpClient/4.5.14 (Java/11.0.22)", "pip/24.0", "Microsoft-CryptoAPI/10.0", "Debian APT-HTTP/1.3",
 )  # fmt: skip
-SYNTHETIC_SHARE: Final = 0.06
+SYNTHETIC_SHARE: Final = 0.12
 """Synthetic rows, as a share of the rest: they cover what the corpora lack, and teach replay's own traffic."""
 CELL: Final = 60_000
 """Rows kept of one source and label."""
 FRAGMENT: Final = 0.08
 """Share of the rows with a body that are seen as a later window of a long one: without the request's head."""
-CARRIED_TWICE: Final = frozenset({Label.COMMAND_INJECTION, Label.SSRF_XXE})
-"""Labels with few payloads: each is carried several times."""
+INSIDE: Final = 0.06
+"""Share of the rows with a path that are asked of an inside address."""
+INSIDE_MADE: Final = 0.12
+"""The same of hostile synthetic rows: devices and services inside are frequent in the harmless synthetic traffic."""
+REWRITTEN: Final = 0.2
+"""Share of the requests and values, hostile and harmless, that are rewritten."""
+SCARCE: Final = frozenset({Label.COMMAND_INJECTION, Label.SSRF_XXE})
+"""Labels with few payloads: each is carried three times, others twice."""
 
 
 def holdout(corpus: Path) -> Iterator[tuple[str, FlowRecord]]:
@@ -65,10 +76,10 @@ def training_rows(corpus: Path | None, seed: int = 0, limit: int | None = None) 
     wardrobe = Wardrobe(plain, rng)
     weights = _balance(plain)
     made = max(1, int(len(plain) * SYNTHETIC_SHARE)) if plain else (limit or 20_000)
-    extra = _synthetic(made, seed)
+    extra = _synthetic(made, seed, wardrobe)
     every = max(1, len(plain) // made)
     for index, row in enumerate(plain):
-        for copy in range(3 if row.carried and row.labels[0] in CARRIED_TWICE else 1):
+        for copy in range(_copies(row)):
             changed = wardrobe.wear(row, rng)
             share = 0.5 if copy else 1.0
             yield changed._replace(weight=row.weight * share * weights[_cell(row)])
@@ -104,7 +115,14 @@ class Wardrobe:
         about_host = row.source.startswith(("urls:", "transactions:"))
         record = self._dress(record, rng)
         record = self._address(record, rng, keep=about_host)
+        told = row.source.startswith(("requests:", "payloads:")) and row.part == "train"
+        if told and rng.random() < REWRITTEN:
+            record = rewritten(record, row.labels[0], rng)
         return row._replace(record=self._answer(record, rng), carried=False)
+
+    def move(self, record: FlowRecord, rng: random.Random) -> FlowRecord:
+        """A synthetic hostile request at some other host, or at least, where it is about its host, inside."""
+        return self._address(record, rng, keep=record.label not in ATTACKS, inside=INSIDE_MADE)
 
     def _dress(self, record: FlowRecord, rng: random.Random) -> FlowRecord:
         own = record.request_headers
@@ -125,10 +143,12 @@ class Wardrobe:
             headers = tuple(rng.sample(headers, len(headers)))
         return msgspec.structs.replace(record, request_headers=headers)
 
-    def _address(self, record: FlowRecord, rng: random.Random, *, keep: bool) -> FlowRecord:
+    def _address(self, record: FlowRecord, rng: random.Random, *, keep: bool, inside: float = INSIDE) -> FlowRecord:
         """Lend a host, or take it away; a row that is about its host keeps it."""
         changes: dict[str, object] = {}
-        if not keep and self._hosts and rng.random() < (0.3 if record.host else 0.7):
+        if len(record.path) > 1 and rng.random() < inside:
+            changes |= _inside(rng)
+        elif not keep and self._hosts and rng.random() < (0.3 if record.host else 0.7):
             changes["host"] = rng.choice(self._hosts)
         elif not keep and rng.random() < 0.15:
             changes["host"] = ""
@@ -155,6 +175,16 @@ class Wardrobe:
             response_headers=lent.response_headers,
             response_body=lent.response_body[: rng.choice((0, 256, REPLY_CAP))],
         )
+
+
+def _inside(rng: random.Random) -> dict[str, object]:
+    """Host, port and scheme inside a network: an address of RFC 1918, loopback, or a name that only resolves there."""
+    a, b, c = (rng.randint(0, 255) for _ in range(3))
+    names = (f"{rng.choice(WORDS)}.{zone}" for zone in ("local", "lan", "internal", "home.arpa"))
+    addresses = (f"10.{a}.{b}.{c}", f"192.168.{b}.{c}", f"172.{16 + a % 16}.{b}.{c}", "127.0.0.1", "localhost", "[::1]")
+    host = rng.choice((*addresses, *names))
+    port = rng.choice((0, 80, 443, 3000, 5000, 8000, 8008, 8080, 8443, 9000, 9090, rng.randint(1024, 65535)))
+    return {"host": host, "port": port, "scheme": rng.choice(("http", "http", "https", ""))}
 
 
 def asked(record: FlowRecord) -> FlowRecord:
@@ -239,12 +269,22 @@ def _balance(plain: list[Row]) -> dict[tuple[str, Label], float]:
     return {cell: min(4.0, max(0.25, typical / size**0.5)) for cell, size in sizes.items()}
 
 
-def _synthetic(count: int, seed: int) -> Iterator[Row]:
+def _copies(row: Row) -> int:
+    """How often a row is used: a value is seen in several carriers, and spelled in several ways."""
+    if not row.carried:
+        return 1
+    return 3 if row.labels[0] in SCARCE else 2
+
+
+def _synthetic(count: int, seed: int, wardrobe: Wardrobe) -> Iterator[Row]:
     """Half harmless, half hostile; one in twenty is for validation."""
+    rng = random.Random(f"synthetic {seed}")
     streams = (synthetic.benign(seed + 1), synthetic.attacks(seed + 1))
     for index in range(count):
         record = next(streams[index % 2])
         label = record.label or Label.BENIGN
+        if label is not Label.BENIGN and record.kind == "http":
+            record = wardrobe.move(record, rng)
         yield Row(record, (label,), 1.0, "synthetic:", "val" if index % 40 < 2 else "train")
 
 

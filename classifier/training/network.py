@@ -1,11 +1,12 @@
-"""The network: one file, shapes in the comments. B rows, L tokens, F numbers, K labels.
+"""The network: one file, shapes in the comments. B rows, L tokens, F numbers, K labels, N lengths of n-grams.
 
 Wide and deep over the same tokens. The wide half hashes lower-cased byte n-grams into one embedding table
 (fastText, Bojanowski et al. 2017; wide & deep, Cheng et al. 2016): it learns what a character n-gram
 regression learns. The deep half is a strided byte convolution that sees order. Both are pooled over the
 window, joined with the numbers, and read by a small perceptron. The last layer alone is the `head`.
 
-Every operation is blind to padding, so a record scores the same alone and in any batch.
+Every operation is blind to padding, so a record scores the same alone and in any batch: token 0 is a row of
+zeros, convolutions have no bias, and what is padded on the right comes out as zeros.
 """
 
 from dataclasses import dataclass
@@ -14,75 +15,89 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from classifier.features import NUMBERS, SEGMENTS
-from classifier.records import LABELS
+from classifier.features import NUMBERS
+from classifier.records import HARMLESS, LABELS
 
-# Odd, arbitrary, below 2^18: the sum of five products with numbers below 2^10 stays inside int32.
-_MULTIPLIERS = (1, 40503, 224737, 131303, 174763)
+# Arbitrary, odd, below 2^11, as the codes they multiply are: products and the sum of five of them are exact in
+# float32 and in the TF32 of a GPU's tensor cores, so that one convolution hashes all n-grams.
+_MULTIPLIERS = (431, 1237, 1999, 877, 1613)
+_LONGEST = len(_MULTIPLIERS)
 # Segments whose n-grams share meaning: names (verb, host, answers) / what is asked / what comes back.
-_GROUPS = (0, 1, 1, 2, 2, 3, 3, 1, 2, 2)
+_GROUPS = (0, 1, 1, 2, 2, 2, 2, 3, 3, 1, 2, 2)
 
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes. The defaults cost about 4 MFLOP at 512 tokens."""
+    """Sizes. The defaults cost about 2 MFLOP at 512 tokens."""
 
     bytes_dim: int = 16
     grams: tuple[int, ...] = (3, 4, 5)
     buckets: int = 1 << 16
-    grams_dim: int = 16
+    grams_dim: int = 8
     stem: int = 64
     deep: int = 64
     hidden: int = 128
     dropout: float = 0.1
+    # What it reads and tells apart; raw sessions (`sessions`) have other ends.
+    outputs: int = len(LABELS)
+    numbers: int = len(NUMBERS)
+    groups: tuple[int, ...] = _GROUPS  # the n-gram group of each segment
+    fold_case: bool = True
+
+
+LARGE = Config(bytes_dim=48, buckets=1 << 18, grams_dim=32, stem=256, deep=384, hidden=512)
+"""For a GPU: the same contract, 9.5 million parameters."""
 
 
 class Network(nn.Module):
-    """tokens int [B, L], numbers float32 [B, F] -> logits [B, K] (already divided by temperature), embedding [B, H]."""
+    """tokens int [B, L], numbers float32 [B, F] -> logits [B, K] (calibrated where fitted), embedding [B, H]."""
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
         self.config = c = config or Config()
         self.byte = nn.Parameter(torch.randn(256, c.bytes_dim) * 0.1)
-        self.segment = nn.Parameter(torch.randn(len(SEGMENTS), c.bytes_dim) * 0.1)
-        self.grams = nn.Embedding(c.buckets, c.grams_dim)
-        nn.init.normal_(self.grams.weight, std=0.05)
-        self.stem = nn.Conv1d(c.bytes_dim + c.grams_dim, c.stem, kernel_size=6, stride=4, padding=1)
-        self.deep = nn.Conv1d(c.stem, c.deep, kernel_size=3, stride=2, padding=1)
-        pooled = 2 * c.grams_dim + 2 * c.deep + len(NUMBERS)
+        self.segment = nn.Parameter(torch.randn(len(c.groups), c.bytes_dim) * 0.1)
+        self.grams = nn.Embedding(c.buckets, c.grams_dim, padding_idx=0)
+        nn.init.normal_(self.grams.weight[1:], std=0.05)
+        # padded by a whole stride: one block more on the left, none is lost on the right
+        self.stem = nn.Conv1d(c.bytes_dim + c.grams_dim, c.stem, kernel_size=6, stride=4, padding=4, bias=False)
+        self.deep = nn.Conv1d(c.stem, c.deep, kernel_size=3, stride=2, padding=2, bias=False)
+        pooled = 2 * c.grams_dim + 2 * c.deep + c.numbers
         self.body = nn.Sequential(
             nn.LayerNorm(pooled), nn.Linear(pooled, c.hidden), nn.ReLU(), nn.Dropout(c.dropout), nn.LayerNorm(c.hidden)
         )
-        self.head = nn.Linear(c.hidden, len(LABELS))
-        # Log-temperatures of the one-hot kinds and phases, fitted after training; the other numbers keep 0.
-        self.log_temperature = nn.Parameter(torch.zeros(len(NUMBERS)), requires_grad=False)
-        fold = torch.arange(256)
-        fold[ord("A") : ord("Z") + 1] += 32
-        group = torch.tensor(_GROUPS).repeat_interleave(256)
-        # token -> a number that is the same for both cases of a letter and differs between groups
-        # (as floats: onnxruntime's CUDA provider pads no integers, and these are exact)
-        self.register_buffer("fold", (fold.repeat(len(SEGMENTS)) + 256 * group).float(), persistent=False)
+        self.head = nn.Linear(c.hidden, c.outputs)
+        # Of the one-hot kinds and phases, fitted after training (`calibrate`); the other numbers keep 0.
+        self.log_temperature = nn.Parameter(torch.zeros(c.numbers), requires_grad=False)
+        self.log_odds = nn.Parameter(torch.zeros(c.numbers), requires_grad=False)
+        self.register_buffer("codes", _codes(c), persistent=False)
+        self.register_buffer("hash", _kernel(c.grams), persistent=False)
+        self.register_buffer("hostile", _hostile(c.outputs), persistent=False)
 
     def forward(self, tokens: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
-        """See the class. Padding (token 0) changes nothing."""
+        """See the class. Padding (token 0) changes nothing.
+
+        While it trains the network sees threats as often as the batches hold them; what it says afterwards is
+        for the share of threats that `calibrate` was told (logit adjustment, Menon et al. 2021).
+        """
         embedding = self.embed(tokens, numbers)
-        heat = torch.exp(numbers @ self.log_temperature)  # [B]
-        return self.head(embedding) / heat[:, None], embedding
+        logits = self.head(embedding) * torch.exp(-(numbers @ self.log_temperature))[:, None]
+        if not self.training:
+            logits = logits + (numbers @ self.log_odds)[:, None] * self.get_buffer("hostile")
+        return logits, embedding
 
     def embed(self, tokens: Tensor, numbers: Tensor) -> Tensor:
         """[B, H], what the head reads; also the embedding for novelty and drift."""
-        seen = (tokens > 0).float()[:, :, None]  # [B, L, 1]
-        grams = self._grams(tokens) * seen  # [B, L, G]
-        x = torch.cat([F.embedding(tokens, self.table()) * seen, grams], dim=2)  # [B, L, E + G]
-        x = F.relu(self.stem(x.transpose(1, 2)))  # [B, S, L/4]
-        seen4 = F.max_pool1d(seen.transpose(1, 2), 4)  # [B, 1, L/4]
-        x = F.relu(self.deep(x * seen4))  # [B, D, L/8]
-        seen8 = F.max_pool1d(seen4, 2)  # [B, 1, L/8]
-        x = x * seen8
+        codes = F.embedding(tokens, self.get_buffer("codes")).transpose(1, 2)  # [B, 1, L], 0 for padding
+        seen = codes.clamp(max=1.0)
+        count = seen.sum(2)  # [B, 1]
+        grams = self.grams(self._buckets(codes, seen)).sum(1)  # [B, L, G], those around each position
+        x = torch.cat([F.embedding(tokens, self.table()), grams], dim=2).transpose(1, 2)  # [B, E + G, L]
+        x = F.relu(self.deep(F.relu(self.stem(x))))  # [B, D, L/8 + 1]
         pooled = [
-            grams.sum(1) / torch.sqrt(seen.sum(1) + 1.0),
-            grams.amax(1),
-            x.sum(2) / (seen8.sum(2) + 1.0),
+            grams.sum(1) / torch.sqrt(count + 1.0),
+            F.relu(grams.amax(1)),  # padding's zeros must not win over a row that is all below zero
+            x.sum(2) / (count * 0.125 + 1.0),
             x.amax(2),
             numbers,
         ]
@@ -91,20 +106,37 @@ class Network(nn.Module):
 
     def table(self) -> Tensor:
         """[256 * segments, E]: a byte means nearly the same in every segment; only the sum is learned."""
-        return (self.segment[:, None, :] + self.byte[None, :, :]).flatten(0, 1)
+        summed = (self.segment[:, None, :] + self.byte[None, :, :]).flatten(0, 1)
+        return summed * self.get_buffer("codes").clamp(max=1.0)
 
-    def _grams(self, tokens: Tensor) -> Tensor:
-        """[B, L, G]: at each position the summed embeddings of the n-grams that end there.
+    def _buckets(self, codes: Tensor, seen: Tensor) -> Tensor:
+        """int32 [B, N, L]: the buckets of the n-grams around each position; 0 for padding."""
+        hashed = F.conv1d(codes, self.get_buffer("hash"), padding=_LONGEST // 2) * seen
+        return hashed.int() & (self.config.buckets - 1)
 
-        The hash is a sum of products, low bits kept: few operations, exact in int32 on every provider.
-        """
-        longest = max(self.config.grams)
-        wide = F.pad(self.get_buffer("fold")[tokens], (longest - 1, 0)).int()  # [B, L + longest - 1]
-        found: list[Tensor] = []
-        state: Tensor | int = 0
-        for n in range(1, longest + 1):
-            state = state + wide[:, longest - n : 1 - n or None] * _MULTIPLIERS[n - 1]
-            if n in self.config.grams:
-                assert isinstance(state, Tensor)
-                found.append(self.grams((state + n) & (self.config.buckets - 1)))
-        return sum(found[1:], found[0])
+
+def _codes(config: Config) -> Tensor:
+    """float32 [256 * segments, 1]: a token's number, the same for both cases of a letter, other in each group."""
+    fold = torch.arange(256)
+    if config.fold_case:
+        fold[ord("A") : ord("Z") + 1] += 32
+    group = torch.tensor(config.groups).repeat_interleave(256)
+    codes = (fold.repeat(len(config.groups)) + 256 * (group + 1)).float()
+    codes[0] = 0.0
+    return codes[:, None]
+
+
+def _kernel(lengths: tuple[int, ...]) -> Tensor:
+    """float32 [N, 1, 5]: one row of multipliers for each length of n-grams, the n-gram in the middle."""
+    kernel = torch.zeros(len(lengths), 1, _LONGEST)
+    for row, length in enumerate(lengths):
+        start = (_LONGEST - length) // 2
+        # turned by one place a row, so that no length hashes like another
+        kernel[row, 0, start : start + length] = torch.tensor(_MULTIPLIERS).roll(row)[:length].float()
+    return kernel
+
+
+def _hostile(outputs: int) -> Tensor:
+    """float32 [K]: 1 for labels that are threats; none where the outputs are no labels."""
+    known = [label not in HARMLESS for label in LABELS] if outputs == len(LABELS) else [False] * outputs
+    return torch.tensor(known).float()

@@ -25,7 +25,7 @@ from classifier.records import LABELS, FlowRecord
 from classifier.scorer import Scorer
 from classifier.training import synthetic
 from classifier.training.arrays import Arrays, Shuffle, build
-from classifier.training.calibrate import fit_temperature, is_harmless, judged, loss_over, operating_points
+from classifier.training.calibrate import fit_calibration, is_harmless, judged, loss_over, operating_points
 from classifier.training.corpus import HELD_OUT, Row, digests
 from classifier.training.data import training_rows
 from classifier.training.export import export, save_weights
@@ -61,17 +61,18 @@ def main(corpus: Path | None, out: Path, settings: Settings | None = None) -> st
     data = digests(corpus) if corpus else {}
     arrays, validation = prepare(corpus, out, settings, data)
     network, report = learn(arrays, out, settings)
-    temperature = fit_temperature(network, arrays, np.flatnonzero(arrays.validation))
+    loss = loss_over(network, arrays, np.flatnonzero(arrays.validation))
+    temperature = fit_calibration(network, arrays, np.flatnonzero(arrays.validation))
     card = ModelCard(
         schema=SCHEMA,
         labels=list(LABELS),
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        method=f"base training, seed {settings.seed}, {settings.epochs} epochs",
+        method=f"base training, seed {settings.seed}, passes over the rows: {settings.epochs}",
         data=data,
         temperature=temperature,
         metrics={
             "loss": report.loss,
-            "validation_loss": loss_over(network, arrays, np.flatnonzero(arrays.validation)),
+            "validation_loss": loss,
             "rows": len(arrays),
             "seconds": round(report.seconds),
         },

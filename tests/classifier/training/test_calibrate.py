@@ -6,8 +6,8 @@ import torch
 
 from classifier.features import NUMBERS
 from classifier.records import LABELS, FlowRecord, Label, Verdict
-from classifier.training.arrays import build
-from classifier.training.calibrate import RATES, fit_temperature, is_harmless, operating_points
+from classifier.training.arrays import batch_of, build
+from classifier.training.calibrate import RATES, fit_calibration, is_harmless, operating_points
 from classifier.training.corpus import Row
 from classifier.training.network import Config, Network
 
@@ -19,20 +19,38 @@ def verdict(threat: float, label: Label = Label.SQLI) -> Verdict:
     return Verdict(label, threat, scores, "r")
 
 
-def test_an_overconfident_network_is_cooled_where_it_is_wrong() -> None:
+def rows(hostile: int, harmless: int) -> list[Row]:
+    labels = [Label.XSS] * hostile + [Label.BENIGN] * harmless
+    return [Row(FlowRecord(host=f"h{n}", path="/"), (label,), 1.0, "test:", "val") for n, label in enumerate(labels)]
+
+
+def constant(bias: float) -> Network:
+    """A network that says the same of everything."""
     torch.manual_seed(0)
     network = Network(SMALL)
     with torch.no_grad():
         network.head.weight.zero_()
-        network.head.bias.zero_()
-        network.head.bias[0] = 8.0  # always sure that everything is benign
-    rows = [
-        Row(FlowRecord(host=f"h{n}", path="/"), (Label.BENIGN if n % 2 else Label.XSS,), 1.0, "test:", "val")
-        for n in range(60)
-    ]
-    found = fit_temperature(network, build(rows, workers=0), np.arange(60))
-    assert found["http/request"] > 2.0 and found["dns/response"] == pytest.approx(1.0, abs=0.05)
-    assert network.log_temperature[NUMBERS.index("kind_http")] != 0
+        network.head.bias.fill_(-20.0)
+        network.head.bias[0], network.head.bias[LABELS.index(Label.XSS)] = 0.0, bias
+    return network
+
+
+@pytest.mark.parametrize("bias", [-4.0, 0.0, 4.0])
+@pytest.mark.parametrize("share", [0.01, 0.2])
+def test_what_cannot_be_told_apart_scores_the_share_of_threats(bias: float, share: float) -> None:
+    network = constant(bias)
+    arrays = build(rows(30, 30), workers=0)
+    fit_calibration(network, arrays, np.arange(60), share=share)
+    batch = batch_of(arrays, np.arange(60))
+    threat = torch.softmax(network.eval()(batch.tokens, batch.numbers)[0], 1)[:, LABELS.index(Label.XSS)]
+    assert threat.mean().item() == pytest.approx(share, rel=0.3)
+
+
+def test_only_what_was_seen_is_calibrated() -> None:
+    network = constant(4.0)
+    found = fit_calibration(network, build(rows(30, 30), workers=0), np.arange(60))
+    assert found["dns/response"] == pytest.approx(1.0, abs=0.05)
+    assert network.log_odds[NUMBERS.index("kind_http")] < -1 and network.log_odds[NUMBERS.index("kind_dns")] == 0
 
 
 def test_thresholds_are_kept_apart_by_kind_and_phase() -> None:

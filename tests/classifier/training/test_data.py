@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 import tinycorpus
-from classifier.records import FlowRecord, Label
+from classifier.features import NUMBERS, extract
+from classifier.records import ATTACKS, FlowRecord, Label
 from classifier.training.data import asked, holdout, training_rows
 
 
@@ -35,20 +36,31 @@ def test_held_out_rows_are_records_with_their_label(folder: Path) -> None:
 
 def test_values_are_carried_and_scarce_labels_more_often(folder: Path) -> None:
     payloads = [row for row in training_rows(folder) if row.source == "payloads:list"]
-    assert sorted(str(row.labels[0]) for row in payloads) == ["command_injection"] * 3 + ["xss"]
-    assert all(row.record.message == b"" and row.record.method for row in payloads)
+    assert sorted(str(row.labels[0]) for row in payloads) == ["command_injection"] * 3 + ["xss"] * 2
+    assert all(row.record.message == b"" and (row.record.path or row.record.request_body) for row in payloads)
 
 
 def test_posted_prose_stays_a_posted_text(folder: Path) -> None:
     for seed in range(5):
-        (row,) = [row for row in training_rows(folder, seed) if row.source == "payloads:prose"]
-        assert b"best" in row.record.request_body
+        posted = [row for row in training_rows(folder, seed) if row.source == "payloads:prose"]
+        assert posted and all(row.record.request_body for row in posted)
 
 
 def test_without_a_corpus_the_synthetic_traffic_is_all_there_is() -> None:
     rows = list(training_rows(None, 0, limit=80))
     assert len(rows) == 80 and {row.source for row in rows} == {"synthetic:"}
     assert {row.part for row in rows} == {"train", "val"}
+
+
+def test_inside_addresses_are_lent_to_attacks_as_to_harmless_rows() -> None:
+    """Whether a host is inside must not tell an attack from a harmless request."""
+    made = [row.record for row in training_rows(None, 0, limit=6000) if row.record.kind == "http"]
+    inside = NUMBERS.index("host_inside")
+    shares = []
+    for wanted in (frozenset({Label.BENIGN}), ATTACKS):
+        asked = [record for record in made if record.label in wanted and record.phase != "connect"]
+        shares.append(sum(extract(record).numbers[inside] for record in asked) / len(asked))
+    assert min(shares) > 0.05 and max(shares) < 2 * min(shares), shares
 
 
 def test_every_weight_counts(folder: Path) -> None:

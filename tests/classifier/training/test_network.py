@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from classifier.features import NUMBERS, SEGMENTS
-from classifier.records import LABELS
+from classifier.records import HARMLESS, LABELS
 from classifier.training.network import Config, Network
 
 SMALL = Config(buckets=512, grams_dim=4, bytes_dim=4, stem=8, deep=8, hidden=16)
@@ -41,20 +41,58 @@ def test_a_row_scores_the_same_alone_and_in_a_batch(network: Network) -> None:
     assert torch.allclose(network(tokens, numbers)[0], alone, atol=1e-5)
 
 
+def buckets(network: Network, tokens: Tensor) -> Tensor:
+    codes = network.get_buffer("codes")[tokens].transpose(1, 2)
+    return network._buckets(codes, codes.clamp(max=1.0))
+
+
 def test_case_is_folded_for_the_n_grams_only(network: Network) -> None:
     upper, lower = (
         torch.tensor([[3 * 256 + byte for byte in raw]], dtype=torch.int32) for raw in (b"SELECT", b"select")
     )
-    assert torch.equal(network._grams(upper), network._grams(lower))
+    assert torch.equal(buckets(network, upper), buckets(network, lower))
     assert not torch.equal(network.table()[upper], network.table()[lower])
 
 
-def test_n_grams_mean_the_same_in_path_query_and_body_but_not_in_the_host(network: Network) -> None:
-    path, query, host = (
-        torch.tensor([[segment * 256 + byte for byte in b"../../etc"]], dtype=torch.int32) for segment in (3, 8, 2)
+def test_n_grams_mean_the_same_in_path_and_body_but_not_in_the_host(network: Network) -> None:
+    path, body, host = (
+        torch.tensor([[SEGMENTS.index(segment) * 256 + byte for byte in b"../../etc"]], dtype=torch.int32)
+        for segment in ("path", "body", "host")
     )
-    assert torch.equal(network._grams(path), network._grams(query))
-    assert not torch.equal(network._grams(path), network._grams(host))
+    assert torch.equal(buckets(network, path), buckets(network, body))
+    assert not torch.equal(buckets(network, path), buckets(network, host))
+
+
+def test_n_grams_rarely_share_a_bucket() -> None:
+    """As many buckets are used as chance gives: 3,000 different words in 2^16 of them."""
+    network = Network(Config())
+    generator = torch.Generator().manual_seed(2)
+    words = torch.unique(torch.randint(97, 123, (3000, 5), generator=generator), dim=0).int() + 4 * 256
+    for row in range(3):
+        used = buckets(network, words)[:, row, 2].unique()
+        assert len(used) > 0.9 * len(words if row else words[:, 1:4].unique(dim=0))
+
+
+def test_hashes_are_exact_in_float32(network: Network) -> None:
+    largest = network.get_buffer("codes").max() * network.get_buffer("hash").sum(2).max()
+    assert largest < 2**24 and network.get_buffer("codes").max() < 2**11
+
+
+def test_rare_threats_are_told_after_training_and_not_during_it(network: Network) -> None:
+    tokens, numbers = inputs(1)
+    numbers[:, :9] = 0.0
+    numbers[0, NUMBERS.index("kind_http")] = 1.0
+    before = network(tokens, numbers)[0]
+    with torch.no_grad():
+        network.log_odds[NUMBERS.index("kind_http")] = -3.0
+    harmless = [label in HARMLESS for label in LABELS]
+    shift = network(tokens, numbers)[0] - before
+    assert torch.allclose(shift, torch.where(torch.tensor(harmless), 0.0, -3.0), atol=1e-5)
+    torch.manual_seed(0)
+    during = network.train()(tokens, numbers)[0]
+    network.log_odds.data.zero_()
+    torch.manual_seed(0)
+    assert torch.equal(network(tokens, numbers)[0], during)
 
 
 def test_a_temperature_scales_only_its_kind(network: Network) -> None:
