@@ -11,9 +11,10 @@ import numpy.typing as npt
 from classifier.artifact import Model
 from classifier.card import OperatingPoints
 from classifier.features import Features, extract, operating_key
-from classifier.records import HARMLESS, Label
+from classifier.records import HARMLESS, Label, Verdict
 from classifier.scorer import Scorer
 from classifier.training import synthetic
+from classifier.training.calibrate import SHARE
 from classifier.training.corpus import Row
 from finetune import acceptance
 from finetune.acceptance import Bools, Gate, Judged
@@ -26,6 +27,7 @@ from finetune.transplant import Grafted
 CALIBRATES: Final = 600
 """Held-out harmless site rows from which half of the groups may set thresholds and only the others judge."""
 _TIMED, _REPEATS = 40, 7
+_LIFT: Final = (1.0 - SHARE) / SHARE
 
 
 class Exam(NamedTuple):
@@ -64,11 +66,13 @@ def mastered(rows: Sequence[Row], incumbent: Judge) -> list[Row]:
     learned from real corpora drifts towards synthetic traffic.
     """
     verdicts = incumbent.verdicts([extract(row.record) for row in rows])
-    return [
-        row
-        for row, verdict in zip(rows, verdicts, strict=True)
-        if sum(verdict.scores[label] for label in row.labels) >= 0.5
-    ]
+    return [row for row, verdict in zip(rows, verdicts, strict=True) if _even(verdict, row.labels) >= 0.5]
+
+
+def _even(verdict: Verdict, labels: Sequence[Label]) -> float:
+    """The score of `labels` if every second flow were a threat, as in the batches, and not one of a hundred."""
+    weight = {label: score * (1.0 if label in HARMLESS else _LIFT) for label, score in verdict.scores.items()}
+    return sum(weight[label] for label in labels) / sum(weight.values())
 
 
 def calibrated(exam: Exam, incumbent: Judge, candidate: Judge) -> OperatingPoints:

@@ -34,7 +34,7 @@ from finetune.exam import Exam
 from finetune.judging import Judge
 from finetune.replay import Mixer, base_rows
 from finetune.site import Site, gather, grafted
-from finetune.teaching import ANCHOR, ROUNDS, mixer, share_cores, teach
+from finetune.teaching import ANCHOR, RELAXED, ROUNDS, mixer, share_cores, teach
 from finetune.trainable import STRATEGIES, anchored
 
 WEIGHTS: Final = "weights.safetensors"
@@ -179,13 +179,14 @@ def _card(options: Options, incumbent: Incumbent, site: Site) -> ModelCard:
 def _train(network: Network, batches: Mixer, bench: Bench) -> tuple[Model, list[FitReport]]:
     """Every stage of the strategy once, then the last one again while reported flows still come out wrong."""
     stages, seed = STRATEGIES[bench.options.strategy], bench.options.seed
-    anchor = anchored(network, ANCHOR)
-    reports = [teach(network, stage, batches, anchor, seed, f"Training: {stage.name}") for stage in stages]
+    anchors = [anchored(network, ANCHOR / RELAXED**again) for again in range(ROUNDS)]
+    reports = [teach(network, stage, batches, anchors[0], seed, f"Training: {stage.name}") for stage in stages]
     for again in range(1, ROUNDS):
         candidate = _exported(network, bench)
         if exam.mended(bench.exam, bench.incumbent.judge, Judge(candidate)):
             return candidate, reports
-        reports.append(teach(network, stages[-1], batches, anchor, seed + again, f"Training: {stages[-1].name}, again"))
+        title = f"Training: {stages[-1].name}, again"
+        reports.append(teach(network, stages[-1], batches, anchors[again], seed + again, title))
     return _exported(network, bench), reports
 
 

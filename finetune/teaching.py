@@ -22,8 +22,10 @@ LABELLED, ATTACKED, DISGUISED, WEAK = 0.3, 0.4, 0.15, 0.15
 Three labels are as loud as three thousand captures, and there are attacks enough to keep the site's scores in place.
 """
 STEPS: Final = 240
-ANCHOR: Final = 1.0
+ANCHOR: Final = 30.0
 """Strength of the pull back to the incumbent's weights: it keeps what neither the site nor the replay practises."""
+RELAXED: Final = 5.0
+"""How much weaker the pull is in each further round: a report that stays wrong needs a longer way."""
 ROUNDS: Final = 3
 """Calls of the last stage at most: it is repeated while reports still come out wrong."""
 

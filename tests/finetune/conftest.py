@@ -28,7 +28,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     right = [lesson(extract(sites.page(number)), (Label.BENIGN,), 1.0) for number in range(1000, 1040)]
     rows = lessons((row.record, row.labels, row.weight) for row in training_rows(None, 9, 400))
     batches = Mixer([Pool(wrong, 0.5), Pool(right, 0.5)], rows, seed=0, size=48)
-    fit(network, layered(network), batches, steps=100)
+    fit(network, layered(network), batches, steps=260)
     export(network, folder / registry.MODEL, read_card(registry.base() / registry.MODEL), golden_rows())
     save_weights(network, folder / "weights.safetensors")
     registry.seal(folder)

@@ -78,7 +78,7 @@ def test_harmless_traffic_is_full_of_hard_words() -> None:
     texts = [unquote_plus(f"{r.path} {r.request_body.decode('latin-1')}").lower() for r in islice(benign(9), 4000)]
     counts = {word: sum(word in text for text in texts) for word in HARD}
     assert min(counts.values()) >= 2, counts
-    assert sum(counts.values()) > 1000, counts
+    assert sum(counts.values()) > 900, counts
 
 
 WANTED = (
