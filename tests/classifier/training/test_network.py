@@ -54,11 +54,12 @@ def test_case_is_folded_for_the_n_grams_only(network: Network) -> None:
     assert not torch.equal(network.table()[upper], network.table()[lower])
 
 
-def test_n_grams_mean_the_same_in_path_and_body_but_not_in_the_host(network: Network) -> None:
-    path, body, host = (
+def test_n_grams_mean_the_same_in_path_query_and_body_but_not_in_the_host(network: Network) -> None:
+    path, query, body, host = (
         torch.tensor([[SEGMENTS.index(segment) * 256 + byte for byte in b"../../etc"]], dtype=torch.int32)
-        for segment in ("path", "body", "host")
+        for segment in ("path", "query", "body", "host")
     )
+    assert torch.equal(buckets(network, path), buckets(network, query))
     assert torch.equal(buckets(network, path), buckets(network, body))
     assert not torch.equal(buckets(network, path), buckets(network, host))
 
