@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from classifier.errors import UserError
+from finetune.strategies import names
 
 if TYPE_CHECKING:
     from finetune.pipeline import Outcome
 
-STRATEGIES: Final = ("two-stage", "feature-based", "full")
 REFUSED: Final = 3
 EXTRA: Final = ("torch", "onnx", "safetensors")
 """What the extra `train` brings."""
@@ -28,7 +28,7 @@ def run(
         list[Path] | None, typer.Option(help="Flows to learn from (captures, JSON lines, HAR, mitmproxy dump, pcap).")
     ] = None,
     labels: Annotated[Path | None, typer.Option(help='Labels, one {"id", "label"} a line.')] = None,
-    strategy: Annotated[str, typer.Option(help=f"One of {', '.join(STRATEGIES)}.")] = STRATEGIES[0],
+    strategy: Annotated[str, typer.Option(help=f"WAY[+PART…]: {', '.join(names.WAYS)}.")] = names.DEFAULT,
     state: Annotated[Path, typer.Option(help="State directory.")] = Path("state"),
     config: Annotated[Path | None, typer.Option(help="Configuration file (default: sluice.toml).")] = None,
     rollout: Annotated[str, typer.Option(help="How a passed release goes live: direct.")] = "direct",
@@ -37,8 +37,7 @@ def run(
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
 ) -> None:
     """Learn from captured flows and labels; publish the result when every gate passes (exit code 3: refused)."""
-    if strategy not in STRATEGIES:
-        raise UserError(f"unknown strategy {strategy!r}; one of {', '.join(STRATEGIES)}")
+    names.parse(strategy)
     if rollout != "direct":
         raise UserError(f"--rollout {rollout} is not supported yet: use direct")
     outcome = _run(flows or [], labels, strategy, state, config, promote, seed)

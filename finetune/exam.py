@@ -31,8 +31,11 @@ _LIFT: Final = (1.0 - SHARE) / SHARE
 
 
 class Exam(NamedTuple):
-    """The papers of one run. `scale` (base rows) and `calm` (site rows) set thresholds and judge nothing."""
+    """The papers of one run. `scale` (base rows) and `calm` (site rows) set thresholds and judge nothing; neither
+    do `taught`, the labelled rows that were learned from: they say when to stop.
+    """
 
+    taught: Paper
     labelled: Paper
     site: Paper
     grafts: Paper
@@ -50,6 +53,7 @@ def prepare(site: Site, grafts: Sequence[Grafted], base: Sequence[Row]) -> Exam:
     order = np.random.default_rng(0).permutation(len(known.labels))
     own = paper(judging).join(graft_paper(graft for graft in grafts if graft.label not in HARMLESS))
     return Exam(
+        taught=paper(row for row in site.train if not row.weak),
         labelled=paper(site.labelled),
         site=own,
         grafts=graft_paper(grafts),
@@ -119,8 +123,8 @@ def sit(exam: Exam, site: Site, incumbent: Judge, candidate: Judge, seed: int) -
 
 
 def mended(exam: Exam, incumbent: Judge, candidate: Judge) -> bool:
-    """Whether every labelled flow that the incumbent got wrong comes out right."""
-    return all(gate.passed for gate in acceptance.reported(compare(exam.labelled, incumbent, candidate)))
+    """Whether the labelled flows that were learned from and that the incumbent got wrong come out right."""
+    return all(gate.passed for gate in acceptance.reported(compare(exam.taught, incumbent, candidate)))
 
 
 def race(incumbent: Model, candidate: Model, features: Sequence[Features]) -> Gate:

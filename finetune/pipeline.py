@@ -9,7 +9,7 @@ import fcntl
 import json
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from classifier.artifact import Model, ModelCard
 from classifier.errors import UserError
 from classifier.features import SCHEMA
 from classifier.journal import Journal
-from classifier.records import LABELS
+from classifier.records import HARMLESS, LABELS
 from classifier.registry import MODEL, STABLE, Registry
 from classifier.training.corpus import Row, digests
 from classifier.training.export import export, load_weights, save_weights
@@ -30,12 +30,14 @@ from classifier.training.network import Network
 from classifier.training.train import golden_rows
 from finetune import exam
 from finetune.acceptance import Gate
+from finetune.candidate import Material, make
 from finetune.exam import Exam
 from finetune.judging import Judge
-from finetune.replay import Mixer, base_rows
+from finetune.replay import base_rows, lessons
 from finetune.site import Site, gather, grafted
-from finetune.teaching import ANCHOR, RELAXED, ROUNDS, mixer, share_cores, teach
-from finetune.trainable import STRATEGIES, anchored
+from finetune.strategies.names import DEFAULT
+from finetune.strategies.recipes import recipe
+from finetune.teaching import share_cores
 
 WEIGHTS: Final = "weights.safetensors"
 LEARNED, EXAMINED = 600, 400
@@ -53,7 +55,7 @@ class Options:
     registry: Path | None = None
     flows: Sequence[Path] = ()
     labels: Path | None = None
-    strategy: str = "two-stage"
+    strategy: str = DEFAULT
     corpus: Path | None = None
     channel: str = STABLE
     promote: bool = True
@@ -103,21 +105,23 @@ def run(options: Options, shipped: Path | None = None) -> Outcome:
     """
     begun = time.monotonic()
     share_cores()
+    chosen = recipe(options.strategy)
     registry = Registry(options.registry or options.state, shipped=shipped)
     with exclusive(options.state), tempfile.TemporaryDirectory(prefix="sluice-") as scratch:
         incumbent = _incumbent(registry, options.channel)
         network = _weights(registry, incumbent.release, Path(scratch))
         site = gather(options.state, options.flows, options.labels, incumbent.judge)
         practice, questions = base_rows(options.corpus, options.seed)
-        batches = _batches(site, exam.mastered(practice, incumbent.judge), options.seed)
+        material = _material(site, exam.mastered(practice, incumbent.judge), options.seed)
         paper = _paper(site, questions, options)
         bench = Bench(options, incumbent, paper, _card(options, incumbent, site), _folder(scratch))
-        candidate, reports = _train(network, batches, bench)
+        tuned, reports = make(network, chosen, material, _mended(bench), options.seed)
+        candidate = _exported(tuned, bench)
         gates, figures = exam.sit(paper, site, incumbent.judge, Judge(candidate), options.seed)
         gates.append(exam.race(incumbent.model, candidate, paper.labelled.features))
         outcome = Outcome(None, False, gates, figures["site"], figures["base"], round(time.monotonic() - begun, 2))
         if outcome.passed:
-            _publish(outcome, network, bench, registry, reports)
+            _publish(outcome, tuned, bench, registry, reports)
         _note(options.state, outcome, incumbent.release)
     return outcome
 
@@ -150,9 +154,15 @@ def _weights(registry: Registry, release: str, work: Path) -> Network:
     return load_weights(path)
 
 
-def _batches(site: Site, base: Sequence[Row], seed: int) -> Mixer:
+def _material(site: Site, base: Sequence[Row], seed: int) -> Material:
+    """What to learn from; of the base only what the incumbent masters."""
     grafts = grafted(site.train, f"train {seed}", LEARNED)
-    return mixer(site.train, grafts, base, seed)
+    return Material(
+        site.train,
+        hostile=lessons((graft.record, (graft.label,), 1.0) for graft in grafts if graft.label not in HARMLESS),
+        disguised=lessons((graft.record, HARMLESS, 1.0) for graft in grafts if graft.label in HARMLESS),
+        base=lessons((row.record, row.labels, row.weight) for row in base),
+    )
 
 
 def _paper(site: Site, base: Sequence[Row], options: Options) -> Exam:
@@ -176,18 +186,8 @@ def _card(options: Options, incumbent: Incumbent, site: Site) -> ModelCard:
     )
 
 
-def _train(network: Network, batches: Mixer, bench: Bench) -> tuple[Model, list[FitReport]]:
-    """Every stage of the strategy once, then the last one again while reported flows still come out wrong."""
-    stages, seed = STRATEGIES[bench.options.strategy], bench.options.seed
-    anchors = [anchored(network, ANCHOR / RELAXED**again) for again in range(ROUNDS)]
-    reports = [teach(network, stage, batches, anchors[0], seed, f"Training: {stage.name}") for stage in stages]
-    for again in range(1, ROUNDS):
-        candidate = _exported(network, bench)
-        if exam.mended(bench.exam, bench.incumbent.judge, Judge(candidate)):
-            return candidate, reports
-        title = f"Training: {stages[-1].name}, again"
-        reports.append(teach(network, stages[-1], batches, anchors[again], seed + again, title))
-    return _exported(network, bench), reports
+def _mended(bench: Bench) -> Callable[[Network], bool]:
+    return lambda network: exam.mended(bench.exam, bench.incumbent.judge, Judge(_exported(network, bench)))
 
 
 def _exported(network: Network, bench: Bench) -> Model:

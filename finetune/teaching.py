@@ -1,4 +1,4 @@
-"""What the network is taught: the site's lessons and the base's, in which stages, until the reports come out right."""
+"""What the network is taught: the site's lessons and the base's, mixed in every batch, one stage at a time."""
 
 import os
 from collections.abc import Sequence
@@ -6,15 +6,14 @@ from typing import Final
 
 import torch
 
+from classifier.errors import UserError
 from classifier.records import HARMLESS
-from classifier.training.corpus import Row
-from classifier.training.fit import FitReport, Penalty, fit
+from classifier.training.fit import Batches, FitReport, Penalty, fit
 from classifier.training.network import Network
 from classifier.training.progress import Bar
 from finetune.dataset import Example
-from finetune.replay import Lesson, Mixer, Pool, lesson, lessons
-from finetune.trainable import Stage
-from finetune.transplant import Grafted
+from finetune.replay import Lesson, Mixer, Pool, lesson
+from finetune.strategies.stages import Stage
 
 LABELLED, ATTACKED, DISGUISED, WEAK = 0.3, 0.4, 0.15, 0.15
 """Shares of the site's half of a batch: labelled flows, hostile and harmless grafts, captures.
@@ -22,12 +21,13 @@ LABELLED, ATTACKED, DISGUISED, WEAK = 0.3, 0.4, 0.15, 0.15
 Three labels are as loud as three thousand captures, and there are attacks enough to keep the site's scores in place.
 """
 STEPS: Final = 240
-ANCHOR: Final = 30.0
-"""Strength of the pull back to the incumbent's weights: it keeps what neither the site nor the replay practises."""
-RELAXED: Final = 5.0
-"""How much weaker the pull is in each further round: a report that stays wrong needs a longer way."""
-ROUNDS: Final = 3
-"""Calls of the last stage at most: it is repeated while reports still come out wrong."""
+"""Of all stages together; a stage that is repeated takes its own again."""
+
+
+NO_ATTACKS: Final = (
+    "there is no attack to learn from: no flow is an HTTP request that one could be put into, and nothing is replayed; "
+    "use a strategy with replay, or label some threats"
+)
 
 
 def share_cores() -> None:
@@ -39,26 +39,38 @@ def share_cores() -> None:
     torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // 2))
 
 
-def mixer(train: Sequence[Example], grafts: Sequence[Grafted], base: Sequence[Row], seed: int) -> Mixer:
-    """Batches for a site. A weakly benign row may keep whichever harmless label the incumbent gives it."""
+def mixer(
+    train: Sequence[Example], hostile: Sequence[Lesson], disguised: Sequence[Lesson], base: Sequence[Lesson], seed: int
+) -> Mixer:
+    """Batches for a site, half of `base` where there is one; `hostile` and `disguised` are grafts.
+
+    A weakly benign row may keep whichever harmless label the incumbent gives it. Raises UserError when there is no
+    attack to learn: what is taught harmless rows alone learns to let everything pass.
+    """
     labelled = [lesson(row.features, (row.label,), row.weight) for row in train if not row.weak]
     weak = [lesson(row.features, HARMLESS, row.weight) for row in train if row.weak]
-    hostile = lessons((graft.record, (graft.label,), 1.0) for graft in grafts if graft.label not in HARMLESS)
-    harmless = lessons((graft.record, HARMLESS, 1.0) for graft in grafts if graft.label in HARMLESS)
+    if not any(_is_hostile(row) for rows in (labelled, hostile, base) for row in rows):
+        raise UserError(NO_ATTACKS)
     pools = [
         Pool(_nonzero(labelled), LABELLED),
         Pool(hostile, ATTACKED),
-        Pool(harmless, DISGUISED),
+        Pool(disguised, DISGUISED),
         Pool(_nonzero(weak), WEAK),
     ]
-    return Mixer(pools, lessons((row.record, row.labels, row.weight) for row in base), seed=seed)
+    return Mixer(pools, base, seed=seed)
 
 
-def teach(network: Network, stage: Stage, batches: Mixer, anchor: Penalty, seed: int, title: str) -> FitReport:
-    """One stage, in place; `anchor` holds the weights near the incumbent's."""
+def teach(
+    network: Network, stage: Stage, batches: Batches, penalties: Sequence[Penalty], seed: int, title: str
+) -> FitReport:
+    """One stage, in place."""
     steps = max(1, round(STEPS * stage.share))
     with Bar(title, steps) as bar:
-        return fit(network, stage.groups(network), batches, [anchor], steps=steps, seed=seed, progress=bar.at)
+        return fit(network, stage.groups(network), batches, penalties, steps=steps, seed=seed, progress=bar.at)
+
+
+def _is_hostile(row: Lesson) -> bool:
+    return not set(row.labels) & set(HARMLESS)
 
 
 def _nonzero(rows: Sequence[Lesson]) -> list[Lesson]:

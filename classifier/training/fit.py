@@ -3,7 +3,7 @@
     model      the network, or a column beside a frozen one (progressive networks)
     groups     which parameters move and how fast (feature-based, full, chosen layers, layer-wise rates)
     batches    what is learned from (base rows, site rows, replay mixed in)
-    penalties  what holds the weights back (EWC, L2-SP)
+    penalties  what holds the weights back (EWC, L2-SP) or the answers (learning without forgetting)
 
 Two-stage fine-tuning is two calls. A run that is cut short goes on from its last checkpoint and ends as if
 it had not been cut: batches are asked for by step number, and dropout is seeded by step.
@@ -57,7 +57,8 @@ class FitReport:
 
 Batches = Callable[[int], Batch]
 """The batch of a step. Asking again for the same step gives the same batch."""
-Penalty = Callable[[nn.Module], Tensor]
+Penalty = Callable[[nn.Module, Batch, Tensor], Tensor]
+"""Added to the loss of a step: of the model, the batch, and the model's logits [B, labels] for it."""
 Progress = Callable[[int, float], None]
 """Called after each step with the steps done and a running mean of the loss."""
 
@@ -125,7 +126,7 @@ def _step(
     logits, _ = model(batch.tokens, batch.numbers)
     loss = loss_of(logits, batch)
     for penalty in penalties:
-        loss = loss + penalty(model)
+        loss = loss + penalty(model, batch, logits)
     value = float(loss.detach())
     if not math.isfinite(value):
         raise FloatingPointError("the training loss is not finite; lower the learning rate or check the weights")

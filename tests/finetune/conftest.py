@@ -14,8 +14,8 @@ from classifier.training.export import export, load_weights, save_weights
 from classifier.training.fit import fit
 from classifier.training.train import golden_rows
 from finetune.replay import Mixer, Pool, lesson, lessons
+from finetune.strategies.stages import layered
 from finetune.teaching import share_cores
-from finetune.trainable import layered
 
 
 @pytest.fixture(scope="session")

@@ -67,9 +67,3 @@ def test_a_table_says_which_gate_refused(capsys: pytest.CaptureFixture[str]) -> 
 def test_a_table_says_how_to_promote(capsys: pytest.CaptureFixture[str]) -> None:
     commands._print(Outcome("20260101-0123456789ab", False, [PASSED], {}, {}, 12.0))
     assert "sluice model promote 20260101-0123456789ab" in capsys.readouterr().out
-
-
-def test_the_names_of_the_strategies_are_those_that_exist() -> None:
-    from finetune.trainable import STRATEGIES
-
-    assert tuple(STRATEGIES) == commands.STRATEGIES

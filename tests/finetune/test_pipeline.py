@@ -13,7 +13,7 @@ from classifier.records import LABELS, FlowRecord, Label
 from classifier.registry import Registry
 from classifier.store import CaptureRow, CaptureWriter
 from classifier.training import synthetic
-from finetune import pipeline, replay, teaching
+from finetune import candidate, pipeline, replay, teaching
 from finetune.judging import Judge
 from finetune.pipeline import Options, Outcome
 
@@ -28,7 +28,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replay, "ASKED", 1200)
     monkeypatch.setattr(teaching, "STEPS", 120)
     monkeypatch.setattr(pipeline, "LEARNED", 200)
-    monkeypatch.setattr(pipeline, "ROUNDS", 2)
+    monkeypatch.setattr(candidate, "ROUNDS", 2)
 
 
 def ranks(registry: Registry, release: str, records: list[FlowRecord]) -> list[int]:

@@ -5,14 +5,14 @@ import os
 import pytest
 import torch
 
+from classifier.errors import UserError
 from classifier.features import extract
 from classifier.records import HARMLESS, FlowRecord, Label
-from classifier.training.corpus import Row
 from classifier.training.network import Config, Network
 from finetune.dataset import Example
-from finetune.teaching import ANCHOR, STEPS, mixer, share_cores, teach
-from finetune.trainable import STRATEGIES, anchored
-from finetune.transplant import Grafted
+from finetune.replay import Lesson, lesson
+from finetune.strategies import stages
+from finetune.teaching import STEPS, mixer, share_cores, teach
 
 SMALL = Config(buckets=256, grams_dim=4, bytes_dim=4, stem=8, deep=8, hidden=16)
 
@@ -26,15 +26,14 @@ def example(path: str, *, weak: bool = False, weight: float = 1.0) -> Example:
     return Example(flow, extract(flow), Label.BENIGN, weight, "weak" if weak else "admin", path, 0.0)
 
 
-def base() -> list[Row]:
-    return [Row(record(f"/base/{n}"), (Label.XSS,), 1.0, "test:", "train") for n in range(4)]
+def base() -> list[Lesson]:
+    return [lesson(extract(record(f"/base/{n}")), (Label.XSS,), 1.0) for n in range(4)]
 
 
-def grafts() -> list[Grafted]:
-    return [
-        Grafted(record("/g?x='or'1"), Label.SQLI, record("/g")),
-        Grafted(record("/g?x=1"), Label.BENIGN, record("/g")),
-    ]
+def grafts() -> tuple[list[Lesson], list[Lesson]]:
+    """A hostile and a harmless one."""
+    hostile, harmless = extract(record("/g?x='or'1")), extract(record("/g?x=1"))
+    return [lesson(hostile, (Label.SQLI,), 1.0)], [lesson(harmless, HARMLESS, 1.0)]
 
 
 def test_half_the_cores_are_left_to_the_proxy() -> None:
@@ -45,7 +44,7 @@ def test_half_the_cores_are_left_to_the_proxy() -> None:
 
 
 def test_a_batch_mixes_labels_grafts_captures_and_the_base() -> None:
-    batches = mixer([example("/labelled"), example("/weak", weak=True)], grafts(), base(), seed=0)
+    batches = mixer([example("/labelled"), example("/weak", weak=True)], *grafts(), base(), seed=0)
     seen = {tuple(row) for step in range(20) for row in batches(step).allowed.tolist()}
     assert len(seen) == 4  # benign; benign, tracker or scanner; SQL injection; XSS of the base
     harmless = {tuple(label in HARMLESS for label in Label)}
@@ -53,31 +52,30 @@ def test_a_batch_mixes_labels_grafts_captures_and_the_base() -> None:
 
 
 def test_a_row_without_weight_teaches_nothing() -> None:
-    batches = mixer([example("/labelled"), example("/void", weak=True, weight=0.0)], [], base(), seed=0)
+    batches = mixer([example("/labelled"), example("/void", weak=True, weight=0.0)], [], [], base(), seed=0)
     assert {tuple(row) for step in range(10) for row in batches(step).allowed.tolist()} == {
         tuple(label is Label.BENIGN for label in Label),
         tuple(label is Label.XSS for label in Label),
     }
 
 
-@pytest.mark.parametrize("name", STRATEGIES)
-def test_every_stage_moves_what_it_says_for_its_share_of_the_steps(name: str) -> None:
+@pytest.mark.parametrize("stage", stages.TWO_STAGE, ids=lambda stage: stage.name)
+def test_a_stage_moves_what_it_says_for_its_share_of_the_steps(stage: stages.Stage) -> None:
     torch.manual_seed(0)
     network = Network(SMALL)
-    batches = mixer([example("/labelled")], grafts(), base(), seed=0)
-    for stage in STRATEGIES[name]:
-        report = teach(network, stage, batches, anchored(network, ANCHOR), 0, stage.name)
-        assert report.steps == round(STEPS * stage.share)
-        assert report.parameters_moved == sum(p.numel() for group in stage.groups(network) for p in group.parameters)
+    batches = mixer([example("/labelled")], *grafts(), base(), seed=0)
+    report = teach(network, stage, batches, [], 0, stage.name)
+    assert report.steps == round(STEPS * stage.share)
+    assert report.parameters_moved == sum(p.numel() for group in stage.groups(network) for p in group.parameters)
 
 
-def test_the_anchor_keeps_the_weights_near_the_incumbents() -> None:
-    moved = []
-    for strength in (0.0, 100.0):
-        torch.manual_seed(0)
-        network = Network(SMALL)
-        start = network.head.weight.detach().clone()
-        batches = mixer([example("/labelled")], grafts(), base(), seed=0)
-        teach(network, STRATEGIES["feature-based"][0], batches, anchored(network, strength), 0, "head")
-        moved.append(float((network.head.weight - start).norm()))
-    assert moved[1] < 0.5 * moved[0]
+def test_without_replay_a_batch_is_the_sites() -> None:
+    batches = mixer([example("/labelled")], *grafts(), [], seed=0)
+    seen = {tuple(row) for step in range(20) for row in batches(step).allowed.tolist()}
+    assert tuple(label is Label.XSS for label in Label) not in seen
+    assert len(seen) == 3
+
+
+def test_what_holds_no_attack_is_no_lesson() -> None:
+    with pytest.raises(UserError, match="no attack to learn from"):
+        mixer([example("/labelled"), example("/weak", weak=True)], [], grafts()[1], [], seed=0)

@@ -80,8 +80,9 @@ def test_a_penalty_holds_the_weights_back() -> None:
     free, held = network(), network()
     start = held.head.weight.detach().clone()
 
-    def pull(model: nn.Module) -> Tensor:
+    def pull(model: nn.Module, batch: Batch, logits: Tensor) -> Tensor:
         assert isinstance(model, Network)
+        assert logits.shape == batch.allowed.shape
         return 100 * ((model.head.weight - start) ** 2).sum()
 
     fit(free, everything(free), batches, steps=30)
