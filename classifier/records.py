@@ -119,6 +119,20 @@ def threat(scores: dict[Label, float]) -> float:
     return max(0.0, 1.0 - sum(scores.get(label, 0.0) for label in HARMLESS))
 
 
+def asked(record: FlowRecord) -> FlowRecord:
+    """The request of a record that has its answer."""
+    return msgspec.structs.replace(
+        record, phase="request", status=0, response_headers=(), response_body=b"", bytes_down=0, seconds=0.0
+    )
+
+
+def phases(record: FlowRecord) -> list[FlowRecord]:
+    """What the proxy would have judged of this flow: the request as it stood, and the whole once answered."""
+    if record.kind != "http" or record.phase not in ("response", "end") or not record.method:
+        return [record]
+    return [asked(record), record]
+
+
 def text(raw: bytes) -> str:
     """Bytes from the wire as text: UTF-8 where valid, else Latin-1 (which never fails)."""
     try:

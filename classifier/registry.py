@@ -18,6 +18,7 @@ import os
 import re
 import secrets
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +26,7 @@ import msgspec
 
 from classifier.artifact import Device, Model, ModelRefused, card_of
 from classifier.channels import Channels
-from classifier.disk import replace, sync, writing
+from classifier.disk import replace, sync, write_new, writing
 from classifier.errors import UserError
 from classifier.signing import Keys
 
@@ -90,6 +91,41 @@ class Registry:
                     _copy(path, draft / path.name)
                 release = seal(draft, **fields)
                 replace(draft / MANIFEST, _dump(self._keys.sign(_manifest(draft))))
+                self._place(draft, release)
+            finally:
+                shutil.rmtree(draft, ignore_errors=True)
+        return release
+
+    def pack(self, release: str) -> dict[str, bytes]:
+        """The files of a verified release with its signed manifest, by name, as `adopt` takes them.
+
+        The shipped release has no signature of its own: this state signs for it. Raises UserError or ModelRefused.
+        """
+        folder = self.verify(release)
+        manifest = _manifest(folder)
+        files = {path.name: _read(path) for path in _contents(folder)}
+        if any(hashlib.sha256(content).hexdigest() != manifest["files"].get(name) for name, content in files.items()):
+            raise ModelRefused("signature", f"{folder} changed while it was read")
+        return {**files, MANIFEST: _dump(self._keys.sign(manifest) if folder == self._shipped else manifest)}
+
+    def adopt(self, files: Mapping[str, bytes]) -> str:
+        """Take in a release that another state packed; returns its id. The same release again is no error.
+
+        Raises ModelRefused("signature") unless a trusted key signed it, and ModelRefused when its model cannot serve.
+        """
+        with writing(self._releases):
+            self._releases.mkdir(parents=True, exist_ok=True)
+            draft = self._releases / f".{secrets.token_hex(8)}"
+            draft.mkdir()
+            try:
+                for name, content in files.items():
+                    write_new(draft / name, content)
+                manifest = _manifest(draft)
+                self._keys.check(manifest)
+                release = str(manifest.get("release", ""))
+                if not _ID.fullmatch(release):
+                    raise ModelRefused("signature", f"its manifest names no release ({release[:40]!r})")
+                Model.from_bytes(_check_files(draft, manifest.get("files"), MODEL), "cpu", release=release)
                 self._place(draft, release)
             finally:
                 shutil.rmtree(draft, ignore_errors=True)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from classifier.commands.model import group as model
 from proxy.bench.commands import bench
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="Configuration; ./sluice.toml where there is one.")]
@@ -72,3 +73,20 @@ def explain(
     from proxy.explain import explain as show
 
     show(event, config, state, as_json)
+
+
+@model.command()
+def diff(
+    before: Annotated[str, typer.Argument(help="A release id, a model file or a release folder.")],
+    after: Annotated[str, typer.Argument(help="The one to compare it with.")],
+    flows: Annotated[
+        list[Path] | None, typer.Option("--flows", help="Recorded flows; by default the state's captures.")
+    ] = None,
+    config: ConfigOption = None,
+    state: StateOption = Path("state"),
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object with every change.")] = False,
+) -> None:
+    """Replay recorded flows through two releases and list the verdicts that change."""
+    from proxy.differences import compare
+
+    compare(before, after, flows or [], config, state, as_json)

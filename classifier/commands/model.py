@@ -1,4 +1,4 @@
-"""`sluice model`: which releases there are, what is in them, and which one is served."""
+"""`sluice model`: which releases there are, what is in them, and which one is served (`diff` is the proxy's)."""
 
 import json
 from collections.abc import Sequence
@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from classifier.errors import UserError
+
 if TYPE_CHECKING:
     from classifier.registry import Registry, Release
 
-group = typer.Typer(name="model", help="List, inspect, verify, promote and roll back model releases.")
+group = typer.Typer(name="model", help="List, inspect, verify, promote, roll back, export and import model releases.")
 
 State = Annotated[Path, typer.Option("--state", help="State directory.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Channel = Annotated[str, typer.Option("--channel", help="Which channel: stable, canary or shadow.")]
 Name = Annotated[str, typer.Argument(metavar="RELEASE", help="A release id; `sluice model ls` lists them.")]
+Target = Annotated[Path, typer.Argument(metavar="FILE", help="The file of an exported release.")]
 Served = Annotated[str, typer.Argument(metavar="[RELEASE]", help="A release id; by default the stable one.")]
 
 STATE = Path("state")
@@ -70,6 +73,35 @@ def rollback(channel: Channel = "stable", state: State = STATE, as_json: Json = 
     """Serve again what was served before the last promotion."""
     release = _registry(state).rollback(channel)
     _done({"release": release, "channel": channel}, f"{channel} now follows {release} again", as_json)
+
+
+@group.command("export")
+def export(release: Name, file: Target, state: State = STATE, as_json: Json = False) -> None:
+    """Write a release into one signed file that another site can import."""
+    from classifier import parcel
+
+    files = _registry(state).pack(release)
+    parcel.write(file, files)
+    key = state / "keys" / "release.pub"
+    text = (
+        f"{file}: {release}, {sum(map(len, files.values())) / 1e6:.1f} MB; the other site needs {key} in keys/trusted/"
+    )
+    _done({"release": release, "file": str(file), "key": str(key)}, text, as_json)
+
+
+@group.command("import")
+def import_(file: Target, state: State = STATE, as_json: Json = False) -> None:
+    """Take in a release that another site exported. Its key must lie in this state's keys/trusted/."""
+    from classifier import parcel
+    from classifier.card import ModelRefused
+
+    try:
+        release = _registry(state).adopt(parcel.read(file))
+    except ModelRefused as error:
+        trusted = state / "keys" / "trusted"
+        hint = f"; if you trust its maker, put the maker's keys/release.pub into {trusted}"
+        raise UserError(f"{file}: {error}{hint if error.reason == 'signature' else ''}") from None
+    _done({"release": release}, f"{release} imported; `sluice model promote {release}` serves it", as_json)
 
 
 def _registry(state: Path) -> "Registry":

@@ -268,3 +268,65 @@ def test_a_release_that_cannot_be_read_is_listed_with_its_problem(registry: Regi
 
 def test_the_base_lies_in_the_package() -> None:
     assert base() == Path(module.__file__).parent / "base"
+
+
+def other(tmp_path: Path, shipped: Path) -> Registry:
+    """The registry of another site."""
+    return Registry(tmp_path / "other", shipped=shipped)
+
+
+def trust(tmp_path: Path) -> None:
+    """Let the other site trust this one's key."""
+    folder = tmp_path / "other/keys/trusted"
+    folder.mkdir(parents=True)
+    shutil.copy(tmp_path / "state/keys/release.pub", folder / "site.pub")
+
+
+def test_a_packed_release_is_adopted_where_its_key_is_trusted(
+    registry: Registry, tmp_path: Path, shipped: Path
+) -> None:
+    release = publish(registry, tmp_path, 1.0)
+    files = registry.pack(release)
+    there = other(tmp_path, shipped)
+    assert reason(lambda: there.adopt(files)) == "signature"
+    assert [found.release for found in there.list() if not found.shipped] == []
+    trust(tmp_path)
+    assert there.adopt(files) == release
+    assert there.adopt(files) == release  # again is no error
+    assert there.verify(release)
+    there.promote(release)
+    assert there.resolve() == release
+
+
+def test_the_shipped_release_is_signed_when_it_is_packed(registry: Registry, tmp_path: Path, shipped: Path) -> None:
+    files = registry.pack(registry.resolve())
+    trust(tmp_path)
+    elsewhere = Registry(tmp_path / "other", shipped=tiny_release(tmp_path / "empty"))
+    assert elsewhere.adopt(files) == registry.resolve()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda files: files | {"weights.safetensors": b"others"}, "signature"),
+        (lambda files: files | {"extra": b""}, "signature"),
+        (lambda files: {name: content for name, content in files.items() if name != "report.json"}, "signature"),
+        (lambda files: files | {"manifest.json": files["manifest.json"].replace(b"parent", b"Parent")}, "signature"),
+        (lambda files: files | {"manifest.json": b"[]"}, "signature"),
+        (lambda files: {"model.onnx": files["model.onnx"]}, "unreadable"),
+    ],
+)
+def test_a_parcel_that_was_changed_is_refused_and_leaves_nothing(
+    registry: Registry, tmp_path: Path, shipped: Path, spoil: Callable[[dict[str, bytes]], dict[str, bytes]], why: str
+) -> None:
+    files = registry.pack(publish(registry, tmp_path, 1.0, parent="p"))
+    trust(tmp_path)
+    assert reason(lambda: other(tmp_path, shipped).adopt(spoil(files))) == why
+    assert list((tmp_path / "other/models/releases").iterdir()) == []
+
+
+def test_a_release_that_cannot_serve_here_is_not_adopted(registry: Registry, tmp_path: Path, shipped: Path) -> None:
+    release = registry.publish(tiny_release(tmp_path / "old", schema="deadbeef"))
+    files = registry.pack(release)
+    trust(tmp_path)
+    assert reason(lambda: other(tmp_path, shipped).adopt(files)) == "schema"

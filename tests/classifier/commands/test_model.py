@@ -83,3 +83,19 @@ def test_what_could_not_serve_is_not_promoted(state: Path, tmp_path: Path) -> No
 def test_an_unknown_release_is_a_mistake(command: str, state: Path) -> None:
     with pytest.raises(UserError, match="sluice model ls"):
         run(state, command, "nonsense")
+
+
+def test_a_release_travels_in_one_file_to_a_site_that_trusts_its_maker(
+    state: Path, releases: list[str], tmp_path: Path
+) -> None:
+    file, there = tmp_path / "release.sluice", tmp_path / "there"
+    exported = run_json(state, "export", releases[0], str(file))
+    assert exported == {"release": releases[0], "file": str(file), "key": str(state / "keys/release.pub")}
+    with pytest.raises(UserError, match=r"put the maker's keys/release\.pub into .*there/keys/trusted") as refused:
+        run(there, "import", str(file))
+    assert "\n" not in str(refused.value)
+    trusted = there / "keys/trusted"
+    trusted.mkdir(parents=True)
+    (trusted / "maker.pub").write_bytes(Path(exported["key"]).read_bytes())
+    assert run_json(there, "import", str(file)) == {"release": releases[0]}
+    assert f"sluice model promote {releases[0]}" in run(there, "import", str(file))
