@@ -31,7 +31,7 @@ class Pointer(msgspec.Struct, frozen=True, omit_defaults=True):
 class Change(msgspec.Struct, frozen=True):
     """One line of a channel's history."""
 
-    action: Literal["promote", "rollback"]
+    action: Literal["promote", "rollback", "withdraw"]
     to: Pointer
 
 
@@ -61,8 +61,10 @@ class Channels:
         for change in self._history(channel):
             if change.action == "promote":
                 stack.append(change.to)
-            else:
+            elif change.action == "rollback":
                 del stack[-1:]
+            else:
+                stack.clear()
         pointer = self.current(channel)
         if stack and pointer and stack[-1].release == pointer.release:
             stack.pop()
@@ -78,6 +80,16 @@ class Channels:
     def rollback(self, channel: str, release: str, *, shipped: bool = False) -> None:
         """Follow `release`, which was there `before`, again."""
         self._point("rollback", channel, release, shipped)
+
+    def withdraw(self, channel: str) -> None:
+        """Follow nothing from now on; what the channel followed is forgotten. Nothing happens when it has none."""
+        path = self._path(channel)
+        pointer = self.current(channel)
+        if pointer is None:
+            return
+        with writing(self._folder):
+            path.unlink(missing_ok=True)
+            append(path.with_name(f"{channel}.history"), msgspec.json.encode(Change("withdraw", pointer)))
 
     def _point(self, action: Literal["promote", "rollback"], channel: str, release: str, shipped: bool) -> None:
         path = self._path(channel)

@@ -149,6 +149,23 @@ class Registry:
         self._channels.rollback(channel, release, shipped=release == self._shipped_id())
         return release
 
+    def withdraw(self, channel: str) -> str:
+        """Let `channel` follow nothing; returns what it followed.
+
+        Raises UserError for the stable channel, which always follows something, and when there is nothing to withdraw.
+        """
+        if channel == STABLE:
+            raise UserError("the stable channel cannot be withdrawn: promote or roll back instead")
+        release = self.followed(channel)
+        if release is None:
+            raise UserError(f"channel {channel} follows no release")
+        self._channels.withdraw(channel)
+        return release
+
+    def followed(self, channel: str) -> str | None:
+        """The release that was promoted to `channel`, None when nothing was. Raises UserError."""
+        return self.resolve(channel) if self._channels.current(channel) else None
+
     def resolve(self, channel: str = STABLE) -> str:
         """The release that `channel` follows; the shipped base where nothing was promoted. Raises UserError."""
         pointer = self._channels.current(channel)

@@ -18,6 +18,7 @@ State = Annotated[Path, typer.Option("--state", help="State directory.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Channel = Annotated[str, typer.Option("--channel", help="Which channel: stable, canary or shadow.")]
 Name = Annotated[str, typer.Argument(metavar="RELEASE", help="A release id; `sluice model ls` lists them.")]
+Trial = Annotated[str, typer.Argument(metavar="CHANNEL", help="canary or shadow.")]
 Target = Annotated[Path, typer.Argument(metavar="FILE", help="The file of an exported release.")]
 Served = Annotated[str, typer.Argument(metavar="[RELEASE]", help="A release id; by default the stable one.")]
 
@@ -73,6 +74,13 @@ def rollback(channel: Channel = "stable", state: State = STATE, as_json: Json = 
     """Serve again what was served before the last promotion."""
     release = _registry(state).rollback(channel)
     _done({"release": release, "channel": channel}, f"{channel} now follows {release} again", as_json)
+
+
+@group.command("withdraw")
+def withdraw(channel: Trial, state: State = STATE, as_json: Json = False) -> None:
+    """End the trial of a release: the channel follows nothing afterwards."""
+    release = _registry(state).withdraw(channel)
+    _done({"release": release, "channel": channel}, f"{channel} no longer follows {release}", as_json)
 
 
 @group.command("export")

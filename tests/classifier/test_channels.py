@@ -102,3 +102,14 @@ def test_writers_at_once_leave_one_whole_pointer_and_every_line(tmp_path: Path) 
     lines = [line for line in (tmp_path / "stable.history").read_bytes().splitlines() if line]
     assert len([json.loads(line) for line in lines]) == 40
     assert sorted(path.name for path in tmp_path.iterdir()) == ["stable", "stable.history"]
+
+
+def test_a_withdrawn_channel_follows_nothing_and_starts_anew(tmp_path: Path) -> None:
+    channels = Channels(tmp_path)
+    channels.promote("canary", "a")
+    channels.promote("canary", "b")
+    channels.withdraw("canary")
+    assert (channels.current("canary"), channels.before("canary"), channels.names()) == (None, None, [])
+    channels.withdraw("canary")  # again is no error
+    channels.promote("canary", "c")
+    assert channels.before("canary") is None

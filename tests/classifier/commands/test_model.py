@@ -99,3 +99,13 @@ def test_a_release_travels_in_one_file_to_a_site_that_trusts_its_maker(
     (trusted / "maker.pub").write_bytes(Path(exported["key"]).read_bytes())
     assert run_json(there, "import", str(file)) == {"release": releases[0]}
     assert f"sluice model promote {releases[0]}" in run(there, "import", str(file))
+
+
+def test_a_trial_can_be_ended_and_the_stable_channel_cannot(state: Path, releases: list[str]) -> None:
+    run(state, "promote", releases[0], "--channel", "canary")
+    assert run_json(state, "withdraw", "canary") == {"release": releases[0], "channel": "canary"}
+    assert all("canary" not in found["channels"] for found in run_json(state, "ls"))
+    with pytest.raises(UserError, match="channel canary follows no release"):
+        run(state, "withdraw", "canary")
+    with pytest.raises(UserError, match="promote or roll back instead"):
+        run(state, "withdraw", "stable")
