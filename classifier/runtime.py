@@ -97,14 +97,15 @@ def _check_distribution() -> None:
 @cache
 def _cuda_visible() -> bool:
     """Whether trying CUDA is worth it; if so, load its libraries from the installed NVIDIA packages, once."""
-    if CUDA not in ort.get_available_providers() or not _has_nvidia():
+    if CUDA not in ort.get_available_providers() or not has_nvidia():
         return False
     with contextlib.redirect_stdout(io.StringIO()):  # preload_dlls reports trouble with print()
         ort.preload_dlls()
     return True
 
 
-def _has_nvidia() -> bool:
+def has_nvidia() -> bool:
+    """Whether an NVIDIA device is visible, whatever works with it."""
     return any(Path(node).exists() for node in ("/dev/nvidiactl", "/dev/dxg", "/proc/driver/nvidia/version"))
 
 

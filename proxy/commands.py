@@ -1,4 +1,4 @@
-"""Commands that need a policy: `sluice run`, `sluice policy check|test`, `sluice explain`, `sluice bench`.
+"""Commands that need a policy: `sluice run`, `sluice policy check|test`, `sluice explain`, …
 
 What is heavy is imported inside the functions, so that `sluice --help` stays quick.
 """
@@ -10,6 +10,7 @@ import typer
 
 from classifier.commands.model import group as model
 from proxy.bench.commands import bench
+from proxy.doctor.commands import doctor
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="Configuration; ./sluice.toml where there is one.")]
 StateOption = Annotated[Path, typer.Option("--state", help="State directory.", envvar="SLUICE_STATE")]
@@ -22,6 +23,7 @@ def register(app: typer.Typer) -> None:
     app.command()(run)
     app.command()(explain)
     app.command()(bench)
+    app.command()(doctor)
     app.add_typer(policy, name="policy")
 
 

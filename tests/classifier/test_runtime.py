@@ -16,7 +16,7 @@ def test_the_cpu_is_taken_when_asked_for(tmp_path: Path) -> None:
     assert open_session(tiny_model(tmp_path / "m.onnx").read_bytes(), "cpu").get_providers() == [CPU]
 
 
-@pytest.mark.skipif(runtime._has_nvidia(), reason="this machine has an NVIDIA device")
+@pytest.mark.skipif(runtime.has_nvidia(), reason="this machine has an NVIDIA device")
 def test_without_a_gpu_auto_is_quiet_and_cuda_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     model = tiny_model(tmp_path / "m.onnx").read_bytes()
     assert open_session(model, "auto").get_providers() == [CPU]
@@ -26,7 +26,7 @@ def test_without_a_gpu_auto_is_quiet_and_cuda_is_refused(tmp_path: Path, capfd: 
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.skipif(runtime._has_nvidia(), reason="this machine has an NVIDIA device")
+@pytest.mark.skipif(runtime.has_nvidia(), reason="this machine has an NVIDIA device")
 def test_a_device_without_its_libraries_falls_back_on_auto_and_is_refused_on_cuda(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -41,7 +41,7 @@ def test_a_device_without_its_libraries_falls_back_on_auto_and_is_refused_on_cud
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not runtime._has_nvidia(), reason="no NVIDIA device")
+@pytest.mark.skipif(not runtime.has_nvidia(), reason="no NVIDIA device")
 def test_with_a_gpu_cuda_is_taken(tmp_path: Path) -> None:
     model = tiny_model(tmp_path / "m.onnx").read_bytes()
     assert open_session(model, "cuda").get_providers()[0] == runtime.CUDA
