@@ -68,6 +68,11 @@ def test_a_command_and_its_options_have_help_and_are_documented(name: str) -> No
     assert f"```sh\nsluice {name}" in section, "an example"
 
 
+def test_every_command_with_a_state_takes_it_from_the_environment_too() -> None:
+    stateful = {name: options(command).get("--state") for name, command in commands().items()}
+    assert {name for name, option in stateful.items() if option and option.envvar != "SLUICE_STATE"} == set()
+
+
 def keys(table: type[BaseModel], prefix: str = "") -> set[str]:
     return {f"{prefix}{name}" for name in table.model_fields}
 

@@ -1,10 +1,10 @@
 """`sluice label ID LABEL`: say what a flow is, for the next fine-tuning."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from classifier.options import STATE, State
 from classifier.records import LABELS
 
 
@@ -17,7 +17,7 @@ def label(
     flow: Annotated[str, typer.Argument(metavar="ID", help="The flow's id, as `sluice score` or the proxy gave it.")],
     name: Annotated[str, typer.Argument(metavar="LABEL", help=f"One of {', '.join(LABELS)}.")],
     weight: Annotated[float, typer.Option(min=0.0, max=1.0, help="How sure you are, 0 to 1.")] = 1.0,
-    state: Annotated[Path, typer.Option(help="The state directory.")] = Path("state"),
+    state: State = STATE,
 ) -> None:
     """Say what a flow is, for the next fine-tuning. A later label of the same flow replaces the earlier."""
     from classifier.journal import Journal

@@ -8,21 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from classifier.errors import UserError
+from classifier.options import STATE, Json, State
 
 if TYPE_CHECKING:
     from classifier.registry import Registry, Release
 
 group = typer.Typer(name="model", help="List, inspect, verify, promote, roll back, export and import model releases.")
 
-State = Annotated[Path, typer.Option("--state", help="State directory.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Channel = Annotated[str, typer.Option("--channel", help="Which channel: stable, canary or shadow.")]
 Name = Annotated[str, typer.Argument(metavar="RELEASE", help="A release id; `sluice model ls` lists them.")]
 Trial = Annotated[str, typer.Argument(metavar="CHANNEL", help="canary or shadow.")]
 Target = Annotated[Path, typer.Argument(metavar="FILE", help="The file of an exported release.")]
 Served = Annotated[str, typer.Argument(metavar="[RELEASE]", help="A release id; by default the stable one.")]
-
-STATE = Path("state")
 
 
 def register(app: typer.Typer) -> None:

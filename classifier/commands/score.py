@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from classifier.errors import UserError
+from classifier.options import STATE, State
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -30,7 +31,7 @@ def score(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a flow, one flow a line.")] = False,
     model: Annotated[str, typer.Option(metavar="ID|PATH", help="A release or a model file.")] = "",
     config: Annotated[Path | None, typer.Option(help="Take actions under the policy of this sluice.toml.")] = None,
-    state: Annotated[Path, typer.Option(help="The state directory.")] = Path("state"),
+    state: State = STATE,
 ) -> None:
     """Judge recorded flows: what each is, how much of a threat, and what the policy would do.
 

@@ -1,12 +1,12 @@
 """`sluice doctor`."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
 from classifier.errors import UserError
+from classifier.options import STATE, Config, State
 from proxy.doctor.finding import Finding
 
 if TYPE_CHECKING:
@@ -14,10 +14,8 @@ if TYPE_CHECKING:
 
 
 def doctor(
-    config: Annotated[
-        Path | None, typer.Option("--config", help="Configuration; ./sluice.toml where there is one.")
-    ] = None,
-    state: Annotated[Path, typer.Option("--state", help="State directory.", envvar="SLUICE_STATE")] = Path("state"),
+    config: Config = None,
+    state: State = STATE,
     reach: Annotated[
         list[str] | None, typer.Option("--reach", help="HOST:PORT of an origin that must be reachable; again for more.")
     ] = None,
