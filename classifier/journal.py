@@ -1,15 +1,16 @@
-"""What must not be lost: blocked and flagged events, people's labels, and the audit trail, in SQLite.
+"""What must not be lost: blocked and flagged events, people's labels and reports, and the audit trail, in SQLite.
 
 Unlike captures these are few and transactional: an event is written with its decision. Write-ahead logging lets
 several processes read and write at once (https://www.sqlite.org/wal.html); each thread has its own connection.
 """
 
+import contextlib
 import os
 import sqlite3
 import threading
 import time
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -28,11 +29,31 @@ create table if not exists labels (
   flow text not null, origin text not null, label text not null, weight real not null, time real not null,
   primary key (flow, origin));
 create table if not exists audit (time real not null, action text not null, detail text not null);
+create table if not exists reports (
+  event text primary key, client text not null, first real not null, last real not null, times integer not null);
+"""
+_LATER: Final = {
+    "flow": "text not null default ''",
+    "rule": "text not null default ''",
+    "label": "text",
+    "seen": "text not null default ''",
+}
+"""Columns of `events` that a database made by an earlier version lacks."""
+_COLUMNS: Final = ("id", "time", "record", "verdict", "action", "enforced", "reason", "release", *_LATER)
+_EVENT: Final = f"select {', '.join(_COLUMNS)} from events"
+_CHUNK: Final = 500
+"""Events deleted in one transaction: who writes one meanwhile waits no longer than for that."""
+_SPOKEN: Final = """
+  exists (select 1 from labels where labels.flow in (events.id, events.flow) {})
 """
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """One decision worth explaining later. `record` is masked, `time` Unix seconds."""
+    """One decision worth explaining later. `record` is masked, `time` Unix seconds.
+
+    `rule` names the rule or exception that decided, `label` is what the decision is about, `seen` what the user was
+    shown in place of the page ("" for the page itself, or where that is not known).
+    """
 
     id: str
     time: float
@@ -42,6 +63,19 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     enforced: bool
     reason: str
     release: str
+    rule: str = ""
+    label: Label | None = None
+    seen: str = ""
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """A user's word that an event was a mistake. `client` reported first; times are Unix seconds."""
+
+    event: str
+    client: str
+    first: float
+    last: float
+    times: int
 
 
 class LabelRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +98,7 @@ class Journal:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             self._connection.executescript(_SCHEMA)
+            self._widen()
         except (OSError, sqlite3.Error) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             raise UserError(f"cannot open {self.path}: {reason}; make it writable or move it away") from None
@@ -71,8 +106,8 @@ class Journal:
     def event(self, event: Event) -> None:
         """Write an event; one of the same id replaces it. Raises sqlite3.Error when the disk does not take it."""
         verdict = None if event.verdict is None else msgspec.json.encode(event.verdict).decode()
-        self._write(
-            "insert or replace into events values (?,?,?,?,?,?,?,?)",
+        self.write(
+            f"insert or replace into events ({', '.join(_COLUMNS)}) values ({', '.join('?' * len(_COLUMNS))})",
             event.id,
             event.time,
             to_json(event.record).decode(),
@@ -81,21 +116,69 @@ class Journal:
             event.enforced,
             event.reason,
             event.release,
+            event.record.id,
+            event.rule,
+            event.label,
+            event.seen,
         )
+
+    def saw(self, event_id: str, seen: str) -> None:
+        """Note what the user was shown for an event."""
+        self.write("update events set seen = ? where id = ?", seen, event_id)
 
     def find(self, event_id: str) -> Event | None:
         """The event of that id."""
-        row = self._connection.execute("select * from events where id = ?", (event_id,)).fetchone()
-        return None if row is None else _event(row)
+        rows = self.rows(f"{_EVENT} where id = ?", event_id)
+        return _event(rows[0]) if rows else None
 
     def events(self, limit: int = 100) -> list[Event]:
         """The latest events, newest first."""
-        rows = self._connection.execute("select * from events order by time desc limit ?", (limit,))
-        return [_event(row) for row in rows]
+        return [_event(row) for row in self.rows(f"{_EVENT} order by time desc limit ?", limit)]
 
     def forget(self, before: float) -> int:
         """Delete events older than `before` (Unix seconds); how many."""
-        return self._write("delete from events where time < ?", before)
+        return self.write("delete from events where time < ?", before)
+
+    def prune(self, before: float, keep: int) -> int:
+        """Delete events older than `before` (Unix seconds) or beyond the newest `keep`, with their reports; how many.
+
+        What somebody has labelled stays: fine-tuning may read it again.
+        """
+        beyond = self.rows("select time from events order by time desc limit 1 offset ?", keep)
+        old = f"(time < ? or time <= ?) and not {_SPOKEN.format('')}"
+        some = f"delete from events where rowid in (select rowid from events where {old} limit {_CHUNK})"
+        gone = 0
+        while count := self.write(some, before, beyond[0][0] if beyond else before - 1):
+            gone += count
+        self.write("delete from reports where event not in (select id from events)")
+        return gone
+
+    def report(self, event_id: str, client: str) -> bool:
+        """Take down a user's word that an event was a mistake; whether it is the first for that event."""
+        now = time.time()
+        self.write(
+            "insert into reports values (?,?,?,?,1) on conflict(event) do update set last = ?, times = times + 1",
+            event_id,
+            client,
+            now,
+            now,
+            now,
+        )
+        return bool(self.rows("select times = 1 from reports where event = ?", event_id)[0][0])
+
+    def reports(self, *, waiting: bool = True, limit: int = 1000) -> list[Report]:
+        """Reports, the latest first; with `waiting` only those on whose event no administrator has spoken."""
+        spoken = _SPOKEN.format(f"and labels.origin = '{ADMIN}'")
+        answered = f"where not exists (select 1 from events where events.id = reports.event and {spoken})"
+        rows = self.rows(
+            f"select event, client, first, last, times from reports {answered if waiting else ''}"
+            " order by last desc limit ?",
+            limit,
+        )
+        return [
+            Report(event=event, client=client, first=first, last=last, times=times)
+            for event, client, first, last, times in rows
+        ]
 
     def label(self, flow_id: str, label: str, weight: float = 1.0, origin: str = ADMIN) -> None:
         """Say what a flow is; a later word of the same origin replaces the earlier. Raises UserError."""
@@ -103,7 +186,7 @@ class Journal:
             raise UserError(f"unknown label {label!r}; one of {', '.join(LABELS)}")
         if not 0.0 <= weight <= 1.0:
             raise UserError(f"weight {weight} of flow {flow_id} is not between 0 and 1")
-        self._write("insert or replace into labels values (?,?,?,?,?)", flow_id, origin, label, weight, time.time())
+        self.write("insert or replace into labels values (?,?,?,?,?)", flow_id, origin, label, weight, time.time())
 
     def labels(self) -> dict[str, LabelRow]:
         """Each labelled flow's word: an administrator's, else the latest."""
@@ -117,12 +200,21 @@ class Journal:
 
     def audit(self, action: str, detail: str) -> None:
         """Note who or what changed something."""
-        self._write("insert into audit values (?,?,?)", time.time(), action, detail)
+        self.write("insert into audit values (?,?,?)", time.time(), action, detail)
 
     def audits(self, limit: int = 100) -> list[tuple[float, str, str]]:
         """The latest notes, newest first: time (Unix seconds), action, detail."""
         rows = self._connection.execute("select * from audit order by time desc, rowid desc limit ?", (limit,))
         return rows.fetchall()
+
+    def write(self, statement: str, *values: object) -> int:
+        """Change something in one transaction; how many rows. Raises sqlite3.Error."""
+        with self._connection as connection:
+            return connection.execute(statement, values).rowcount
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """What a query finds. Raises sqlite3.Error."""
+        return self._connection.execute(query, values).fetchall()
 
     def close(self) -> None:
         """Close this thread's connection."""
@@ -136,9 +228,12 @@ class Journal:
             connection = self._local.connection = _connect(self.path)
         return connection
 
-    def _write(self, statement: str, *values: object) -> int:
-        with self._connection as connection:
-            return connection.execute(statement, values).rowcount
+    def _widen(self) -> None:
+        known = {row[1] for row in self.rows("pragma table_info(events)")}
+        for name, kind in _LATER.items():
+            if name not in known:
+                with contextlib.suppress(sqlite3.OperationalError):  # another process was quicker
+                    self.write(f"alter table events add column {name} {kind}")
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -149,15 +244,19 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _event(row: tuple[str, float, str, str | None, str, int, str, str]) -> Event:
-    name, moment, record, verdict, action, enforced, reason, release = row
+def _event(row: tuple[Any, ...]) -> Event:
+    fields = dict(zip(_COLUMNS, row, strict=True))
+    verdict, label = fields["verdict"], fields["label"]
     return Event(
-        id=name,
-        time=moment,
-        record=from_json(record),
+        id=fields["id"],
+        time=fields["time"],
+        record=from_json(fields["record"]),
         verdict=None if verdict is None else msgspec.json.decode(verdict, type=Verdict),
-        action=action,
-        enforced=bool(enforced),
-        reason=reason,
-        release=release,
+        action=fields["action"],
+        enforced=bool(fields["enforced"]),
+        reason=fields["reason"],
+        release=fields["release"],
+        rule=fields["rule"],
+        label=None if label is None else Label(label),
+        seen=fields["seen"],
     )

@@ -13,22 +13,24 @@ A flow is judged as early as the evidence allows, and again when there is more:
 
 import functools
 import logging
-from collections.abc import Callable
 from typing import Any, Final, Literal
 
 from mitmproxy.connection import Client
 from mitmproxy.http import HTTPFlow
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
-from mitmproxy.tcp import TCPFlow
 from mitmproxy.tls import ClientHelloData, TlsData
 
 from classifier.records import Phase
 from classifier.store import CaptureWriter
 from proxy import observe, respond
 from proxy.core import HELD
+from proxy.desk import Desk
+from proxy.hooks import guarded
 from proxy.judge import Judge, where
-from proxy.metrics import Coverage, Metrics
-from proxy.policy import Cause, Hosts
+from proxy.metrics import Coverage
+from proxy.page import NO_OFFERS
+from proxy.pins import Key, Pins
+from proxy.policy import Cause, Decision, Hosts
 from proxy.trace import Trace, Tunnels
 
 log = logging.getLogger(__name__)
@@ -41,27 +43,14 @@ _PASSING: Final[dict[Side, Literal["oversized", "streamed"]]] = {"request": "ove
 """Cause and reason of a body that passes as it comes."""
 
 
-def guarded[T](hook: Callable[["Filter", T], None]) -> Callable[["Filter", T], None]:
-    """Turn an exception in a hook into the policy's decision."""
-
-    @functools.wraps(hook)
-    def run(self: "Filter", subject: T) -> None:
-        try:
-            hook(self, subject)
-        except Exception as error:
-            log.error("the filter failed in %s: %s", hook.__name__, where(error))
-            self.fail(subject)
-
-    return run
-
-
 class Filter:
-    """Judges what passes; `plain` are the servers that are never decrypted."""
+    """Judges what passes; `plain` are the servers that are never decrypted, `pins` those that were learned."""
 
     name = "sluice"
 
-    def __init__(self, judge: Judge, captures: CaptureWriter, metrics: Metrics, plain: Hosts) -> None:
-        self.judge, self.captures, self.metrics, self.plain = judge, captures, metrics, plain
+    def __init__(self, judge: Judge, captures: CaptureWriter, plain: Hosts, pins: Pins, desk: Desk) -> None:
+        self.judge, self.captures, self.metrics = judge, captures, judge.metrics
+        self.plain, self.pins, self.desk = plain, pins, desk
         self.tunnels = Tunnels()
         self.active = 0
         """Flows that have begun and not ended."""
@@ -102,7 +91,7 @@ class Filter:
             return
         trace = self.tunnels.open(flow.client_conn).trace
         trace.add(self.judge.judge(functools.partial(observe.record, flow, "connect"), "connect"))
-        if trace.decision is not None and respond.apply(flow, trace.decision):
+        if trace.decision is not None and self._apply(flow, trace.decision):
             self._finish(trace, "full")
 
     @guarded
@@ -120,12 +109,29 @@ class Filter:
         tunnel.trace.add(judged)
         if tunnel.trace.blocks:  # the page is ours to show: the server need not be asked
             data.establish_server_tls_first = False
+            return
+        key = Key(observe.destination(data), tunnel.ja4)
+        if self.pins.holds(key):
+            data.ignore_connection = tunnel.opaque = True
+            self.metrics.missed("pinned")
+        elif judged.decision.action == "allow":  # what looks bad is not to hide behind a certificate of its own
+            tunnel.key = key
+
+    @guarded
+    def tls_established_client(self, data: TlsData) -> None:
+        """The client took our certificate."""
+        tunnel = self.tunnels.get(data.context.client)
+        if tunnel is not None and tunnel.key is not None:
+            self.pins.accepted(tunnel.key)
 
     @guarded
     def tls_failed_client(self, data: TlsData) -> None:
         """The client would not take our certificate: it saw a filter, we saw nothing."""
         self.metrics.missed("tls_failed")
-        self.tunnels.open(data.context.client).opaque = True
+        tunnel = self.tunnels.open(data.context.client)
+        tunnel.opaque = True
+        if tunnel.key is not None and observe.refused(data) and self.pins.refused(tunnel.key):
+            log.warning("a server passes unread from now on: its clients take no other certificate (policy.pinned)")
 
     @guarded
     def requestheaders(self, flow: HTTPFlow) -> None:
@@ -141,15 +147,18 @@ class Filter:
     @guarded
     def request(self, flow: HTTPFlow) -> None:
         """The whole request, unless it streamed by."""
+        if KEY not in flow.metadata and not _settled(flow) and (reply := self.desk.answer(flow)) is not None:
+            respond.answer(flow, reply)
+            return
         trace = self._trace(flow)
         if _settled(flow) or "request" in trace.verdicts or trace.partial:
             return
-        tunnel = self.tunnels.get(flow.client_conn)
-        if tunnel is not None and tunnel.trace.decision is not None and tunnel.trace.blocks:
-            trace.decision = tunnel.trace.decision
-            respond.apply(flow, trace.decision)
-            return
-        self._judge(flow, trace, "request")
+        refused = self._refused(flow)
+        if refused is None:
+            self._judge(flow, trace, "request")
+        else:
+            trace.decision = refused
+            self._apply(flow, refused)
 
     @guarded
     def responseheaders(self, flow: HTTPFlow) -> None:
@@ -170,7 +179,7 @@ class Filter:
         if trace is None or trace.done:
             return
         if trace.decision is not None and trace.blocks:  # the origin's body may have been written into our answer
-            respond.apply(flow, trace.decision)
+            self._apply(flow, trace.decision)
         elif "streamed" not in trace.passing and trace.latest is not None:
             self._judge(flow, trace, "response")
         if flow.websocket is not None:
@@ -185,34 +194,6 @@ class Filter:
         if trace is not None and not trace.done:
             trace.partial = True
             self._end(trace)
-
-    @guarded
-    def websocket_message(self, flow: HTTPFlow) -> None:
-        """Messages pass; only the last is kept, or a long connection would fill the memory."""
-        assert flow.websocket is not None
-        self.metrics.missed("websocket", len(flow.websocket.messages[-1].content), flows=0)
-        del flow.websocket.messages[:-1]
-
-    @guarded
-    def tcp_start(self, flow: TCPFlow) -> None:
-        """Something that is not HTTP."""
-        tunnel = self.tunnels.get(flow.client_conn)
-        if tunnel is not None and tunnel.trace.blocks:
-            flow.kill()
-        self.metrics.missed("tcp")
-
-    @guarded
-    def tcp_message(self, flow: TCPFlow) -> None:
-        """As for WebSocket messages."""
-        self.metrics.missed("tcp", len(flow.messages[-1].content), flows=0)
-        del flow.messages[:-1]
-
-    @guarded
-    def tcp_end(self, flow: TCPFlow) -> None:
-        """It is over."""
-        self.metrics.closed("none")
-
-    tcp_error = tcp_end
 
     def fail(self, subject: Any) -> None:
         """What the policy says of a flow that the filter itself failed on."""
@@ -242,7 +223,28 @@ class Filter:
             request = phase == "request"  # of a response the head is all that is judged: bytes, no flow, are missed
             trace.partial = trace.partial or request
             self.metrics.missed("body_cap", beyond, flows=int(request))
-        respond.apply(flow, judged.decision)
+        self._apply(flow, judged.decision)
+
+    def _refused(self, flow: HTTPFlow) -> Decision | None:
+        """The block of a flow's whole connection, unless its client was allowed past it here."""
+        tunnel = self.tunnels.get(flow.client_conn)
+        if tunnel is None or tunnel.trace.decision is None or not tunnel.trace.blocks:
+            return None
+        record = observe.record(flow, "request", tunnel.ja4)
+        return None if self.judge.permitted(record, tunnel.trace.decision) else tunnel.trace.decision
+
+    def _apply(self, flow: HTTPFlow, decision: Decision) -> bool:
+        """Put a block into effect, if it is one; whether it was."""
+        if not decision.blocks:
+            return False
+        offers = NO_OFFERS
+        if flow.request.data.method != b"CONNECT":  # no browser shows the answer to a CONNECT
+            try:
+                offers = self.desk.offers(flow, decision)
+            except Exception as error:  # a page without buttons is better than no block
+                log.error("a block page has no buttons: %s", where(error))
+        self.judge.saw(decision.event, respond.apply(flow, decision, offers))
+        return True
 
     def _trace(self, flow: HTTPFlow) -> Trace:
         trace: Trace | None = flow.metadata.get(KEY)

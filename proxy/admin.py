@@ -1,79 +1,36 @@
-"""The admin port: metrics, health, reload, the CA certificate, and a status page.
+"""The admin port: metrics, health, reload, the clients' set-up, and the console.
 
 It listens on loopback by default. A request must name it by an address, by `localhost` or by the host it was told to
 listen on: a page elsewhere that rebinds its own name to 127.0.0.1 is refused. So is a client that comes through the
 proxy, which would otherwise lend it the loopback address.
 """
 
-import html
 import ipaddress
-from collections.abc import Awaitable, Callable, Set
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final
 from urllib.parse import urlsplit
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-Reload = Callable[[], Awaitable[tuple[Any, str]]]
+from proxy.console import app, context
+from proxy.console.status import Status
 
-_PAGE: Final = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Sluice</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<style>
-:root {{ color-scheme: light dark }}
-body {{ font: 1rem/1.6 system-ui, sans-serif; max-width: 42rem; margin: 3rem auto; padding: 0 1rem }}
-th {{ text-align: left; padding-right: 2rem; font-weight: 600 }} td {{ font-variant-numeric: tabular-nums }}
-</style></head><body><main>
-<h1>Sluice</h1>
-<table>
-<tr><th scope="row">Proxy</th><td>{listen}</td></tr>
-<tr><th scope="row">Mode</th><td>{mode}</td></tr>
-<tr><th scope="row">Release</th><td>{release} on {provider}</td></tr>
-<tr><th scope="row">Ready</th><td>{ready}</td></tr>
-<tr><th scope="row">Decisions</th><td>{allow} allowed, {flag} flagged, {block} blocked</td></tr>
-</table>
-<p><a href="/ca.pem">CA certificate</a> (clients must trust it for HTTPS to be filtered) ·
-<a href="/metrics">metrics</a></p>
-</main></body></html>
-"""
+__all__ = ["Direct", "Status", "build"]
 
 
-@dataclass
-class Status:
-    """What the admin port knows of the proxy. `waiting` are the reasons why it is not ready; empty when it is."""
-
-    ca: Path
-    mode: str
-    registry: CollectorRegistry
-    listen: str = ""
-    release: str = ""
-    provider: str = ""
-    waiting: list[str] = field(default_factory=lambda: ["the model is not loaded", "the proxy does not listen"])
-    reload: Reload | None = None
-    outgoing: Set[tuple[str, int]] = frozenset()
-    """Ends of the proxy's own connections."""
-
-
-def build(status: Status, host: str) -> Starlette:
+def build(console: context.Console, host: str) -> Starlette:
     """The application; `host` is the name or address it listens on."""
     routes = [
-        Route("/", _page),
         Route("/metrics", _metrics),
-        Route("/ca.pem", _ca),
         Route("/-/healthy", _healthy),
         Route("/-/ready", _ready),
         Route("/-/reload", _reload, methods=["POST"]),
     ]
-    app = Starlette(routes=routes, middleware=[Middleware(Direct, host=host, status=status)])
-    app.state.status = status
-    return app
+    return app.build(console, routes, [Middleware(Direct, host=host, status=console.status)])
 
 
 class Direct:
@@ -132,30 +89,3 @@ async def _reload(request: Request) -> Response:
     result, text = await status.reload()
     code = {"refused": 409, "failed": 500}.get(result, 200)
     return JSONResponse({"result": result or "unchanged", "detail": text}, code)
-
-
-async def _ca(request: Request) -> Response:
-    return FileResponse(_status(request).ca, media_type="application/x-pem-file", filename="sluice-ca.pem")
-
-
-def _page(request: Request) -> Response:
-    status = _status(request)
-    shown = {
-        "listen": status.listen or "not listening",
-        "mode": status.mode,
-        "release": status.release or "none",
-        "provider": status.provider or "nothing",
-        "ready": "; ".join(status.waiting) or "yes",
-    }
-    fields = {name: html.escape(value) for name, value in shown.items()}
-    headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'", "X-Frame-Options": "DENY"}
-    return HTMLResponse(_PAGE.format(**fields, **_counts(status.registry)), headers=headers)
-
-
-def _counts(registry: CollectorRegistry) -> dict[str, int]:
-    counts = dict.fromkeys(("allow", "flag", "block"), 0)
-    for family in registry.collect():
-        for sample in family.samples:
-            if sample.name == "sluice_flows_total":
-                counts[sample.labels["action"]] += int(sample.value)
-    return counts

@@ -10,6 +10,7 @@ import typer
 
 from classifier.commands.model import group as model
 from proxy.bench.commands import bench
+from proxy.console.commands import console
 from proxy.doctor.commands import doctor
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="Configuration; ./sluice.toml where there is one.")]
@@ -25,6 +26,7 @@ def register(app: typer.Typer) -> None:
     app.command()(bench)
     app.command()(doctor)
     app.add_typer(policy, name="policy")
+    app.add_typer(console, name="console")
 
 
 def run(
@@ -41,37 +43,48 @@ def run(
 
 
 @policy.command()
-def check(file: Annotated[Path, typer.Argument(help="A sluice.toml.")]) -> None:
-    """Read a configuration and say what it means, or everything that is wrong with it."""
-    from proxy.config import load
+def check(
+    file: Annotated[Path, typer.Argument(help="A sluice.toml.")],
+    state: StateOption = Path("state"),
+) -> None:
+    """Read a configuration and say what it means and what in it is out of date, or everything that is wrong with it."""
+    from proxy.check import check as look
 
-    settings = load(file)
-    table = settings.policy
-    print(
-        f"{file} is fine: mode {settings.mode}, {len(table.rules)} rules, {len(table.exceptions)} exceptions, "
-        f"blocks at the {table.budget} point"
-    )
+    look(file, state)
 
 
 @policy.command()
 def test(
-    target: Annotated[str, typer.Argument(help="A URL, or a file as for `sluice score`.")],
+    target: Annotated[str, typer.Argument(help="A URL, a host name, a file as for `sluice score`, or captures.")],
     config: ConfigOption = None,
     state: StateOption = Path("state"),
+    client: Annotated[str, typer.Option(help="Address of the client, for flows that name none.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a flow, one flow a line.")] = False,
 ) -> None:
-    """Say what the policy would do with a URL or with recorded traffic. Nothing is enforced or fetched."""
+    """Say what the policy would do with a URL or with recorded traffic, and why. Nothing is enforced or fetched."""
     from proxy.trial import trial
 
-    trial(target, config, state)
+    trial(target, config, state, client=client, as_json=as_json)
+
+
+@policy.command()
+def pins(
+    state: StateOption = Path("state"),
+    forget: Annotated[str, typer.Option(help="Take a server's pins back; * takes all.")] = "",
+) -> None:
+    """List the servers that pass unread because their clients accept no certificate but their own."""
+    from proxy.pins import show
+
+    show(state, forget)
 
 
 def explain(
-    event: Annotated[str, typer.Argument(help="The number on the block page (X-Sluice-Event).")],
+    event: Annotated[str, typer.Argument(help="The number on the block page (X-Sluice-Event), or a flow's id.")],
     config: ConfigOption = None,
     state: StateOption = Path("state"),
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Say why a flow was flagged or blocked, and which parts of it carried the score."""
+    """Say why a flow was flagged, blocked or let pass, and which parts of it carried the score."""
     from proxy.explain import explain as show
 
     show(event, config, state, as_json)

@@ -6,27 +6,41 @@ Options of the command line are laid over the file before it is checked, so that
 A mistake raises UserError with one clause for each: the key, what is wrong, and what is allowed.
 """
 
-import difflib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    PrivateAttr,
+    ValidationError,
+    field_validator,
+)
 
 from classifier.card import OperatingPoints
 from classifier.errors import UserError
+from classifier.records import Label
 from classifier.thresholds import BLOCK_AT, Action, Overrides, Thresholds
-from proxy import values
-from proxy.policy import Cause, Exemption, Match, Mode, Policy, Rule
+from proxy import lists, values
+from proxy.policy import Cause, Exemption, Hosts, Match, Mode, Policy, Rule, Scope
 
 DEFAULT_FILE = Path("sluice.toml")
+EXCEPTIONS = "exceptions.toml"
+"""In a state directory: `[[policy.exceptions]]` that the console wrote."""
 
 Text = Annotated[tuple[str, ...], BeforeValidator(values.listed)]
 HostList = Annotated[frozenset[str], PlainValidator(values.host_files)]
+AdblockList = Annotated[lists.Adblock | None, PlainValidator(values.adblock_files)]
 Labels = Annotated[frozenset[Any], PlainValidator(values.labels)]
 Clients = Annotated[tuple[Any, ...], PlainValidator(values.networks)]
 Path_ = Annotated[Path, PlainValidator(values.path)]
+Percent = Annotated[float, Field(ge=0, le=100)]
 
 
 class Section(BaseModel):
@@ -35,28 +49,50 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
-class Condition(Section):
-    """What a rule or an exception is about; several conditions must all hold."""
+class Place(Section):
+    """Whose traffic is meant, and with whom; several conditions must all hold."""
 
     name: str = ""
     host: Text = ()
     host_list: HostList = frozenset()
     client: Clients = ()
+
+    def match(self) -> Match:
+        """The conditions, compiled."""
+        told = self.model_fields_set & {"host", "host_list"}  # an empty list means nobody, not everybody
+        return Match(hosts=Hosts((*self.host, *self.host_list)) if told else None, clients=self.client)
+
+    _filled = field_validator("host", "client")(values.filled)
+
+
+class ScopeTable(Place):
+    """One of `[[policy.scopes]]`."""
+
+    mode: Mode | None = None
+    enforce_percent: Percent | None = None
+
+
+class Condition(Place):
+    """What a rule or an exception is about."""
+
+    adblock_list: AdblockList = None
     path: Text = ()
     method: Text = ()
     label: Labels = frozenset()
     threat: float = Field(0.0, ge=0, le=1)
 
     def match(self) -> Match:
-        """The condition, compiled."""
-        return values.match(
-            hosts=(*self.host, *self.host_list) if self.host or self.host_list else None,
-            clients=self.client,
+        """The conditions, compiled."""
+        return replace(
+            super().match(),
+            filters=self.adblock_list,
             paths=self.path,
-            methods=self.method,
+            methods=frozenset(method.upper() for method in self.method),
             labels=self.label,
             threat=self.threat,
         )
+
+    _said = field_validator("path", "method", "label")(values.filled)
 
 
 class RuleTable(Condition):
@@ -71,6 +107,21 @@ class ExceptionTable(Condition):
     owner: str
     reason: str
     expires: Annotated[float | None, PlainValidator(values.moment)] = None
+    retire: bool = False
+
+    def exemption(self, number: int = 0) -> Exemption:
+        """The exception, compiled; `number` names one without a name."""
+        name = _name(self, number, "exception")
+        return Exemption(name, self.match(), self.owner, self.reason, self.expires, self.retire)
+
+
+class PinnedTable(Section):
+    """`policy.pinned`: after `failures` of the last `of` handshakes a name passes unread for `expires` seconds."""
+
+    failures: Annotated[int, Field(ge=0, le=100)] = 3
+    of: Annotated[int, Field(ge=1, le=100)] = 5
+    expires: Annotated[float, PlainValidator(values.seconds)] = 86400.0
+    limit: Annotated[int, Field(ge=1, le=100_000)] = 1000
 
 
 class ProxyTable(Section):
@@ -95,12 +146,18 @@ class PolicyTable(Section):
     """`[policy]`. `mode` wins over `proxy.mode`."""
 
     mode: Mode | None = None
+    enforce_percent: Percent = 100.0
+    scopes: tuple[ScopeTable, ...] = ()
     rules: tuple[RuleTable, ...] = ()
     exceptions: tuple[ExceptionTable, ...] = ()
     thresholds: Annotated[Overrides, PlainValidator(values.thresholds)] = Field(default_factory=dict)
     budget: Annotated[str, PlainValidator(values.budget)] = BLOCK_AT
     do_not_decrypt: Text = ()
+    pinned: PinnedTable = PinnedTable()
     on_failure: Annotated[Mapping[Cause, Action], PlainValidator(values.on_failure)] = Field(default_factory=dict)
+    continue_once: Annotated[float, PlainValidator(values.window)] = 0.0
+    never_continue: Labels = frozenset({Label.MALWARE, Label.C2})
+    contact: Annotated[str, Field(max_length=200)] = ""
 
 
 class CaptureTable(Section):
@@ -125,22 +182,42 @@ class Settings(Section):
     capture: CaptureTable = CaptureTable()
     finetune: FinetuneTable = FinetuneTable()
 
+    _told: Mode | None = PrivateAttr(None)
+    """What `--mode` says."""
+
     @property
     def mode(self) -> Mode:
-        """The mode in force."""
+        """The mode in force where no scope says otherwise."""
         return self.policy.mode or self.proxy.mode or "monitor"
 
-    def build_policy(self, points: OperatingPoints) -> Policy:
-        """The policy over a model's operating points."""
+    @property
+    def cause(self) -> str:
+        """What sets `mode`."""
+        if self._told:
+            return "--mode"
+        return "policy.mode" if self.policy.mode else "proxy.mode" if self.proxy.mode else "the default"
+
+    @property
+    def uniform(self) -> bool:
+        """Whether all traffic is under one mode: `--mode monitor` holds everywhere, whatever the scopes say."""
+        whole = not self.policy.scopes and (self.policy.enforce_percent >= 100 or self.mode == "monitor")
+        return whole or self._told == "monitor"
+
+    def build_policy(self, points: OperatingPoints, more: Sequence[Exemption] = ()) -> Policy:
+        """The policy over a model's operating points; `more` exceptions come after those of the file."""
         table = self.policy
+        scopes = () if self._told == "monitor" else table.scopes
         return Policy(
             Thresholds(points, table.thresholds, block_at=table.budget),
             mode=self.mode,
-            rules=[Rule(_name(rule, i, "rule"), rule.match(), rule.action) for i, rule in enumerate(table.rules, 1)],
-            exemptions=[
-                Exemption(_name(item, i, "exception"), item.match(), item.owner, item.reason, item.expires)
-                for i, item in enumerate(table.exceptions, 1)
+            cause=self.cause,
+            percent=table.enforce_percent,
+            scopes=[
+                Scope(_name(item, i, "scope"), item.match(), item.mode, item.enforce_percent)
+                for i, item in enumerate(scopes, 1)
             ],
+            rules=[Rule(_name(rule, i, "rule"), rule.match(), rule.action) for i, rule in enumerate(table.rules, 1)],
+            exemptions=[*(item.exemption(i) for i, item in enumerate(table.exceptions, 1)), *more],
             on_failure=table.on_failure,
         )
 
@@ -154,10 +231,25 @@ def load(path: Path | None = None, options: Mapping[str, Mapping[str, Any]] | No
         if told and isinstance(content.setdefault(section, {}), dict):
             content[section] |= told
     try:
-        return Settings.model_validate(content, context={"folder": file.parent if file else Path()})
+        settings = Settings.model_validate(content, context={"folder": file.parent if file else Path()})
     except ValidationError as error:
-        mistakes = "; ".join(_explain(dict(mistake)) for mistake in error.errors(include_url=False))
-        raise UserError(f"{file or 'options'}: {mistakes}") from None
+        raise UserError(f"{file or 'options'}: {mistakes(error)}") from None
+    if (options or {}).get("policy", {}).get("mode"):
+        settings._told = settings.policy.mode
+    return settings
+
+
+def exceptions(state: Path) -> list[Exemption]:
+    """The exceptions that were made while the proxy ran: `exceptions.toml` in the state directory. Raises UserError."""
+    file = state / EXCEPTIONS
+    if not file.exists():
+        return []
+    return [table.exemption(number) for number, table in enumerate(load(file).policy.exceptions, 1)]
+
+
+def mistakes(error: ValidationError, table: type[BaseModel] = Settings) -> str:
+    """A clause for each mistake, by its key in `table`."""
+    return "; ".join(_explain(dict(mistake), table) for mistake in error.errors(include_url=False))
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -169,13 +261,13 @@ def _read(file: Path) -> dict[str, Any]:
         raise UserError(f"{file} is not TOML: {error}") from None
 
 
-def _explain(mistake: dict[str, Any]) -> str:
+def _explain(mistake: dict[str, Any], table: type[BaseModel]) -> str:
     """One clause for one mistake."""
     place = list(mistake["loc"])
     key = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")
     kind, found = mistake["type"], mistake["input"]
     if kind == "extra_forbidden":
-        return f"{key}: unknown key, {_nearest(place)}"
+        return f"{key}: unknown key, {_nearest(place, table)}"
     if kind == "missing":
         return f"{key}: missing"
     if kind == "literal_error":
@@ -187,16 +279,13 @@ def _explain(mistake: dict[str, Any]) -> str:
     return f"{key}: {said}, not {found!r}" if isinstance(found, str | int | float) else f"{key}: {said}"
 
 
-def _nearest(place: list[Any]) -> str:
+def _nearest(place: list[Any], table: type[BaseModel]) -> str:
     """The valid key closest to the last part of `place`, else all that are valid there."""
-    table: Any = Settings
     for part in place[:-1]:
         if isinstance(part, str):
             table = values.section_of(table.model_fields[part].annotation)
-    known = list(table.model_fields)
-    close = difflib.get_close_matches(str(place[-1]), known, n=1, cutoff=0.6)
-    return f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+    return values.nearest(place[-1], table.model_fields)
 
 
-def _name(item: Condition, number: int, kind: str) -> str:
+def _name(item: Place, number: int, kind: str) -> str:
     return item.name or f"{kind} {number}"

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from classifier import store
 from classifier.errors import UserError
 from classifier.explain import Explanation, Span
 from classifier.explain import explain as occlude
@@ -22,6 +23,7 @@ from classifier.records import LABELS, FlowRecord, Label, to_json
 from classifier.registry import Registry
 from classifier.scorer import BadScore, Scorer
 from proxy import config
+from proxy.trial import printable
 
 AROUND: Final = 40
 """Characters shown on each side of a span."""
@@ -35,11 +37,31 @@ def explain(event_id: str, file: Path | None, state: Path, as_json: bool) -> Non
     database = state / "sluice.db"
     if not database.exists():
         raise UserError(f"no events in {state}; choose the proxy's state directory with --state")
-    event = Journal(database).find(event_id)
+    event = Journal(database).find(event_id) or passed(event_id, state)
     if event is None:
-        raise UserError(f"no event {event_id!r} in {database}; it may have been forgotten")
+        raise UserError(f"no event or captured flow {event_id!r} in {state}; it may have been forgotten")
     found = carried(event, Registry(config.load(file).model.registry or state))
     print(json.dumps(describe(event, found)) if as_json else _text(event, found, color=sys.stdout.isatty()))
+
+
+def passed(flow_id: str, state: Path) -> Event | None:
+    """What captures say of a flow, which are all that is kept of one that passed. Takes a look at every capture."""
+    folder = state / "captures"
+    for row in store.read(folder) if folder.is_dir() else ():
+        if flow_id in (row.record.id, row.event):
+            verdict = row.verdicts.get(row.record.phase)
+            return Event(
+                id=flow_id,
+                time=row.record.time,
+                record=row.record,
+                verdict=verdict,
+                action=row.action,
+                enforced=row.enforced,
+                reason="from the captures, which keep no reason",
+                release=row.release,
+                label=None if verdict is None else verdict.label,
+            )
+    return None
 
 
 def carried(event: Event, registry: Registry) -> Explanation | str:
@@ -64,7 +86,8 @@ def describe(event: Event, found: Explanation | str = "") -> dict[str, Any]:
         "enforced": event.enforced,
         "seen": _seen(event),
         "reason": event.reason,
-        "label": None if verdict is None else verdict.label,
+        "rule": event.rule,
+        "label": _label(event),
         "threat": None if verdict is None else round(verdict.threat, 6),
         "scores": named,
         "release": event.release,
@@ -91,7 +114,14 @@ def _subject(event: Event) -> Label | None:
 
 def _seen(event: Event) -> str:
     """What the user saw."""
+    if event.seen:
+        return event.seen
     return "a block page" if event.action == "block" and event.enforced else "the page itself"
+
+
+def _label(event: Event) -> Label | None:
+    """What the decision was about, else what the model says."""
+    return event.label or (None if event.verdict is None else event.verdict.label)
 
 
 def _note(found: Explanation | str) -> str:
@@ -106,9 +136,10 @@ def _text(event: Event, found: Explanation | str, *, color: bool) -> str:
     lines = {
         "event": event.id,
         "time": datetime.fromtimestamp(event.time, UTC).isoformat(timespec="milliseconds"),
-        "flow": f"{record.kind} {record.phase}  {_printable(f'{record.method} {url(record)}'.strip())}",
-        "decision": f"{event.action}{'' if event.enforced else ' (monitor: not enforced)'}",
+        "flow": f"{record.kind} {record.phase}  {printable(f'{record.method} {url(record)}'.strip())}",
+        "decision": f"{event.action}{'' if event.enforced or event.action == 'allow' else ' (monitor: not enforced)'}",
         "reason": event.reason,
+        **({"rule": event.rule} if event.rule else {}),
         "user saw": _seen(event),
         "scores": ", ".join(f"{label} {score:.4f}" for label, score in best) or "none",
         "release": event.release,
@@ -126,18 +157,13 @@ def _lines(record: FlowRecord, span: Span, color: bool) -> list[str]:
     content = whole(record, span.part)
     before, after = content[: span.start], content[span.end :]
     start, end = _RED if color else ("", "")
-    marked = f"[[{start}{_middle(_printable(span.text))}{end}]]"
-    left = f"{'…' if len(before) > AROUND else ''}{_printable(before[-AROUND:])}"
-    right = f"{_printable(after[:AROUND])}{'…' if len(after) > AROUND else ''}"
-    return [f"{'':<9} {_printable(span.part)}  {span.weight:+.1f}", f"{'':<11} {left}{marked}{right}"]
+    marked = f"[[{start}{_middle(printable(span.text))}{end}]]"
+    left = f"{'…' if len(before) > AROUND else ''}{printable(before[-AROUND:])}"
+    right = f"{printable(after[:AROUND])}{'…' if len(after) > AROUND else ''}"
+    return [f"{'':<9} {printable(span.part)}  {span.weight:+.1f}", f"{'':<11} {left}{marked}{right}"]
 
 
 def _middle(content: str) -> str:
     """A long text without its middle."""
     half = SHOWN // 2
     return content if len(content) <= SHOWN else f"{content[:half]} … {content[-half:]}"
-
-
-def _printable(content: str) -> str:
-    """The text without what a terminal would act on."""
-    return "".join([sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in content])

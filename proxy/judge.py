@@ -5,12 +5,13 @@ mitmproxy would swallow the exception and let the flow pass, so every failure be
 """
 
 import logging
+import sqlite3
 import time
 import traceback
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from classifier.features import Features, vectorize
 from classifier.journal import Event, Journal
@@ -18,9 +19,13 @@ from classifier.masking import mask
 from classifier.records import FlowRecord, Phase, Verdict
 from classifier.scorer import BadScore, Scorer
 from proxy.metrics import Metrics
+from proxy.needed import Needs
 from proxy.policy import Cause, Decision, Failure, Policy
 
 log = logging.getLogger(__name__)
+
+CONTINUED: Final = "continue once"
+"""Names, like a rule, that a user chose to continue."""
 
 
 class Judgement(NamedTuple):
@@ -38,6 +43,9 @@ class Judge:
 
     def __init__(self, scorer: Scorer, policy: Policy, metrics: Metrics, journal: Journal) -> None:
         self.scorer, self.policy, self.metrics, self.journal = scorer, policy, metrics, journal
+        self.needs = Needs(journal)
+        self.permitted: Callable[[FlowRecord, Decision], str] = _nobody
+        """The event whose block the client of a record was allowed to pass by (`proxy.desk`)."""
 
     def judge(self, observe: Callable[[], FlowRecord], phase: Phase, part: Cause | None = None) -> Judgement:
         """Judge what `observe` gives. `part` says why it is not the whole of the flow, if it is not."""
@@ -57,13 +65,28 @@ class Judge:
         except Exception as error:
             log.error("a flow could not be judged: %s", where(error))
             cause = "exception"
-        decision = self._decide(record, verdict, cause)
+        decision = self._permit(record, self._decide(record, verdict, cause))
         return Judgement(self._write(masked, decision, verdict, release), masked, verdict, features, release)
 
     def failed(self, cause: Cause, phase: Phase = "request") -> Decision:
         """The decision on a flow that nothing is known of, because the filter itself failed."""
         masked = FlowRecord(phase=phase, time=time.time())
         return self._write(masked, self.policy.fail(cause), None, self.scorer.model.release)
+
+    def saw(self, event: str, seen: str) -> None:
+        """Note what the user was shown for an event."""
+        try:
+            self.journal.saw(event, seen)
+        except sqlite3.Error as error:
+            log.error("an event could not be completed: %s", error)
+            self.metrics.journal_errors.inc()
+
+    def _permit(self, record: FlowRecord, decision: Decision) -> Decision:
+        """Let pass what a user chose to continue to."""
+        if not decision.blocks or not (event := self.permitted(record, decision)):
+            return decision
+        self.metrics.continued.inc()
+        return decision._replace(action="allow", reason=f"continued after {event}: {decision.reason}", rule=CONTINUED)
 
     def _decide(self, record: FlowRecord, verdict: Verdict | None, cause: Cause | None) -> Decision:
         if cause is not None:
@@ -77,10 +100,12 @@ class Judge:
             return self.policy.fail("exception")
 
     def _write(self, masked: FlowRecord, decision: Decision, verdict: Verdict | None, release: str) -> Decision:
-        """Count the decision and keep what flags or blocks; a block always has an event id."""
-        if decision.action != "allow":
+        """Count the decision; what flags, blocks or passes by a user's choice is kept and has an event id."""
+        if decision.action != "allow" or decision.rule == CONTINUED:
             decision = decision._replace(event=uuid.uuid4().hex)
             self._keep(masked, decision, verdict, release)
+        elif decision.spared is not None:
+            self._sample(masked, decision)
         self.metrics.decided(masked.phase, decision)
         return decision
 
@@ -96,11 +121,24 @@ class Judge:
                     enforced=decision.enforced,
                     reason=decision.reason,
                     release=release,
+                    rule=decision.rule,
+                    label=decision.label,
                 )
             )
         except Exception as error:  # a full disk must not open the filter: the decision stands, its record is lost
             log.error("an event could not be written: %s", error)
             self.metrics.journal_errors.inc()
+
+    def _sample(self, masked: FlowRecord, decision: Decision) -> None:
+        try:
+            self.needs.take(masked, decision)
+        except Exception as error:
+            log.error("a sample of an exception could not be kept: %s", where(error))
+            self.metrics.journal_errors.inc()
+
+
+def _nobody(_: FlowRecord, __: Decision) -> str:
+    return ""
 
 
 def where(error: BaseException) -> str:

@@ -4,6 +4,7 @@ What a person may have got wrong is looked at before anything heavy is imported.
 whether values are shared between processes, so the environment is set here before anything that imports it.
 """
 
+import functools
 import os
 import shutil
 import socket
@@ -31,7 +32,8 @@ def run(file: Path | None, folder: Path, options: Mapping[str, Mapping[str, Any]
 
         from proxy.serve import serve
 
-        asyncio.run(serve(settings, folder, console, trusted))
+        source = functools.partial(config.load, file, options)
+        asyncio.run(serve(settings, folder, console, trusted, source, file))
     finally:
         shutil.rmtree(shared, ignore_errors=True)
 

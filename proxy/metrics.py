@@ -7,7 +7,7 @@ event; no host, path or client is ever one (they are unbounded, and private).
 
 import itertools
 from collections.abc import Iterable
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -15,14 +15,21 @@ from classifier.records import LABELS
 from proxy.policy import CAUSES, Cause, Decision, Mode
 
 Coverage = Literal["full", "partial", "none"]
-Reason = Literal["do_not_decrypt", "tls_failed", "websocket", "tcp", "oversized", "streamed", "body_cap", "failure"]
+Reason = Literal[
+    "do_not_decrypt", "pinned", "tls_failed", "websocket", "tcp", "oversized", "streamed", "body_cap", "failure"
+]
 Result = Literal["ok", "refused", "failed"]
+Button = Literal["report", "continue"]
+Outcome = Literal["done", "limited", "refused"]
 
 COVERAGES: Final[tuple[Coverage, ...]] = ("full", "partial", "none")
 REASONS: Final[tuple[Reason, ...]] = (
-    "do_not_decrypt", "tls_failed", "websocket", "tcp", "oversized", "streamed", "body_cap", "failure",
+    "do_not_decrypt", "pinned", "tls_failed", "websocket", "tcp", "oversized", "streamed", "body_cap", "failure",
 )  # fmt: skip
 RESULTS: Final[tuple[Result, ...]] = ("ok", "refused", "failed")
+BUTTONS: Final[tuple[Button, ...]] = ("report", "continue")
+MODE_CAUSES: Final = ("--mode", "policy.mode", "proxy.mode", "the default")
+OUTCOMES: Final[tuple[Outcome, ...]] = ("done", "limited", "refused")
 UNKNOWN: Final = "unknown"
 """Label of a flow that no verdict could be had for."""
 BUCKETS: Final = (
@@ -32,9 +39,9 @@ BUCKETS: Final = (
 
 
 class Metrics:
-    """What the proxy counts. `mode` is the one whose combinations start at 0."""
+    """What the proxy counts."""
 
-    def __init__(self, registry: CollectorRegistry, mode: Mode = "monitor") -> None:
+    def __init__(self, registry: CollectorRegistry) -> None:
         self._flows = Counter(
             "sluice_flows_total", "Decisions on flows.", ("phase", "label", "action", "enforced"), registry=registry
         )
@@ -81,12 +88,31 @@ class Metrics:
         self.journal_errors = Counter(
             "sluice_journal_errors_total", "Events lost to a failed write.", registry=registry
         )
+        self._buttons = Counter(
+            "sluice_block_page_total", "Buttons pressed on block pages.", ("button", "result"), registry=registry
+        )
+        self._reloads = Counter(
+            "sluice_policy_reloads_total", "Attempts to change the policy.", ("result",), registry=registry
+        )
+        self.continued = Counter("sluice_continued_total", "Blocks that a user went past.", registry=registry)
+        self.pinned = Gauge(
+            "sluice_pinned_servers", "Servers that pass unread because clients pin their certificates.",
+            registry=registry, multiprocess_mode="livemax",
+        )  # fmt: skip
+        self.unneeded = Gauge(
+            "sluice_exceptions_unneeded", "Exceptions that the release which judges would do without.",
+            registry=registry, multiprocess_mode="livemax",
+        )  # fmt: skip
+        self._mode = Gauge(
+            "sluice_mode_info", "1 for the mode where no scope says otherwise, and what sets it.", ("mode", "cause"),
+            registry=registry, multiprocess_mode="livemax",
+        )  # fmt: skip
         self.connections = Gauge(
             "sluice_connections", "Client connections open now.", registry=registry, multiprocess_mode="livesum"
         )
         self._children: dict[tuple[str, str, str, bool], Counter] = {}
         self._release = self._running_on = ""
-        self._start(mode == "enforce")
+        self._start()
 
     def decided(self, phase: str, decision: Decision) -> None:
         """Count a decision."""
@@ -111,6 +137,20 @@ class Metrics:
         if size > 0:
             self._missed_bytes.labels(reason).inc(size)
 
+    def pressed(self, button: Button, outcome: Outcome) -> None:
+        """Count a button of a block page."""
+        self._buttons.labels(button, outcome).inc()
+
+    def reloaded(self, result: Result) -> None:
+        """Count an attempt to change the policy."""
+        self._reloads.labels(result).inc()
+
+    def under(self, mode: Mode, cause: str) -> None:
+        """Say which mode holds, and why."""
+        for known in get_args(Mode):
+            for name in MODE_CAUSES:
+                self._mode.labels(known, name).set(known == mode and name == cause)
+
     def swapped(self, result: Result) -> None:
         """Count an attempt to change the model."""
         self._swaps.labels(result).inc()
@@ -125,14 +165,15 @@ class Metrics:
         self._model.labels(release).set(1)
         self._provider.labels(provider).set(1)
 
-    def _start(self, enforced: bool) -> None:
+    def _start(self) -> None:
         """Bring every combination of closed labels into being."""
         for phase, label in itertools.product(("connect", "request", "response", "end"), (*LABELS, UNKNOWN)):
-            for action in ("allow", "flag", "block"):
-                self._flows.labels(phase, label, action, "true" if enforced else "false")
+            for action, enforced in itertools.product(("allow", "flag", "block"), ("true", "false")):
+                self._flows.labels(phase, label, action, enforced)
         named: tuple[tuple[Counter, Iterable[str]], ...] = (
             (self._closed, COVERAGES),
             (self._swaps, RESULTS),
+            (self._reloads, RESULTS),
             (self._failures, CAUSES),
             (self._missed_flows, REASONS),
             (self._missed_bytes, REASONS),
@@ -140,3 +181,5 @@ class Metrics:
         for counter, labels in named:
             for label in labels:
                 counter.labels(label)
+        for pair in itertools.product(BUTTONS, OUTCOMES):
+            self._buttons.labels(*pair)

@@ -12,7 +12,7 @@ from ipaddress import ip_address
 from typing import Final
 
 from mitmproxy.http import Headers, HTTPFlow, Message, Request, RequestData, ResponseData
-from mitmproxy.tls import ClientHello, ClientHelloData
+from mitmproxy.tls import ClientHello, ClientHelloData, TlsData
 
 from classifier.importers.coding import decode
 from classifier.ja4 import ja4 as ja4_of
@@ -90,6 +90,25 @@ def names(data: ClientHelloData, hosts: Container[str]) -> bool:
     if len(found) == 2 and is_address(target):
         found.pop()
     return bool(found) and all(name in hosts for name in found)
+
+
+def destination(data: ClientHelloData) -> str:
+    """The server that a ClientHello is for: its name, with the tunnel's target where that is another.
+
+    A name alone is the client's word: what is learned of it must not hold for other targets.
+    """
+    target = data.context.server.address[0] if data.context.server.address else ""
+    sni = data.client_hello.sni or ""
+    return f"{sni} at {target}" if sni and target and sni.lower() != target.lower() else (sni or target).lower()
+
+
+def refused(data: TlsData) -> bool:
+    """Whether a handshake failed because the client would not take our certificate, as far as can be told.
+
+    It says so, or goes without a word; other failures (versions, ciphers) say nothing of certificates.
+    """
+    error = data.conn.error or ""
+    return "does not trust the proxy's certificate" in error or "disconnected during the handshake" in error
 
 
 def fingerprint(hello: ClientHello) -> str:

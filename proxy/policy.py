@@ -7,13 +7,16 @@ In order, the first that speaks decides:
 3. no verdict could be had: what `on_failure` says for that cause
 4. the model's thresholds (`classifier.thresholds`)
 
-`monitor` is no other path: the same decision with `enforced=False`.
+Whether the action is carried out is another question, `effective`: the mode of the first scope that fits, else the
+general one, and within `enforce` the share of clients that it holds for. `monitor` is no other path: the same decision
+with `enforced=False`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_address
-from typing import Final, Literal, NamedTuple, get_args
+from hashlib import blake2b
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Final, Literal, NamedTuple, Protocol, get_args
 
 from classifier.records import FlowRecord, Label, Verdict
 from classifier.thresholds import Action, Finding, Thresholds
@@ -22,6 +25,8 @@ Mode = Literal["monitor", "enforce"]
 Cause = Literal["deadline", "overload", "exception", "oversized", "streamed", "nan"]
 CAUSES: Final[tuple[Cause, ...]] = get_args(Cause)
 """Why a flow could not be judged, or not whole."""
+UNJUDGED: Final = "not judged"
+"""How the reason begins when a failure decided."""
 
 
 class Failure(NamedTuple):
@@ -32,7 +37,10 @@ class Failure(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """What happens to a flow and why. `rule` names the rule or exception, `event` is set once it is written down."""
+    """What happens to a flow and why. `rule` names the rule or exception, `event` is set once it is written down.
+
+    `spared` is what an exception kept from happening, None where no exception decided.
+    """
 
     action: Action
     enforced: bool
@@ -40,11 +48,17 @@ class Decision(NamedTuple):
     label: Label | None = None
     rule: str = ""
     event: str = ""
+    spared: Action | None = None
 
     @property
     def blocks(self) -> bool:
         """Whether the flow is really stopped."""
         return self.action == "block" and self.enforced
+
+    @property
+    def modelled(self) -> bool:
+        """Whether the model's score decided, not an operator's rule and not a failure."""
+        return not self.rule and self.label is not None and not self.reason.startswith(UNJUDGED)
 
 
 class Hosts:
@@ -66,11 +80,19 @@ class Hosts:
         return False
 
 
+class FilterList(Protocol):
+    """A list that looks at more than names, such as one in Adblock syntax."""
+
+    def lists(self, record: FlowRecord, *, every: bool) -> bool:
+        """Whether any name of the flow is listed; with `every`, whether all are."""
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """Conditions that must all hold; an empty one always does."""
 
     hosts: Hosts | None = None
+    filters: FilterList | None = None
     clients: tuple[IPv4Network | IPv6Network, ...] = ()
     paths: tuple[str, ...] = ()
     methods: frozenset[str] = frozenset()
@@ -92,6 +114,7 @@ class Match:
             and (not self.clients or _within(record.client, self.clients))
             and (self.threat <= 0 or (verdict is not None and verdict.threat >= self.threat))
             and (not self.labels or _named(verdict, finding) & self.labels != frozenset())
+            and (self.filters is None or self.filters.lists(record, every=lenient))
         )
 
 
@@ -104,13 +127,37 @@ class Rule(NamedTuple):
 
 
 class Exemption(NamedTuple):
-    """A rule that allows, with somebody to ask and an end. `expires` is Unix seconds, None never."""
+    """A rule that allows, with somebody to ask and an end. `expires` is Unix seconds, None never.
+
+    `retires`: it no longer counts while a release serves that does without it (see `proxy.exceptions`).
+    """
 
     name: str
     match: Match
     owner: str
     reason: str
     expires: float | None = None
+    retires: bool = False
+
+    def open(self, now: float) -> bool:
+        """Whether it has not expired at `now`."""
+        return self.expires is None or now < self.expires
+
+
+class Scope(NamedTuple):
+    """A part of the traffic with a mode of its own; what is None is as everywhere. `percent` of clients, 0 to 100."""
+
+    name: str
+    match: Match
+    mode: Mode | None = None
+    percent: float | None = None
+
+
+class Effective(NamedTuple):
+    """The mode that a flow is under, and what makes it so."""
+
+    mode: Mode
+    cause: str
 
 
 class Policy:
@@ -121,40 +168,85 @@ class Policy:
         thresholds: Thresholds,
         *,
         mode: Mode = "monitor",
+        cause: str = "policy.mode",
+        percent: float = 100.0,
+        scopes: Sequence[Scope] = (),
         rules: Sequence[Rule] = (),
         exemptions: Sequence[Exemption] = (),
         on_failure: Mapping[Cause, Action] | None = None,
     ) -> None:
         self.mode: Mode = mode
+        self.exemptions = tuple(exemptions)
+        self.retired: Container[str] = frozenset()
+        """Names of exceptions that the serving release does without."""
         self._thresholds = thresholds
+        self.general, self._percent, self._scopes = Effective(mode, cause), percent, tuple(scopes)
+        self._uniform = not self._scopes and (percent >= 100 or mode == "monitor")
         self._rules = tuple(rules)
-        self._exemptions = tuple(exemptions)
         self._on_failure: Mapping[Cause, Action] = on_failure or {}
 
-    def decide(self, record: FlowRecord, found: Verdict | Failure) -> Decision:
-        """What happens to `record`, unmasked as it came."""
-        enforced = self.mode == "enforce"
+    def decide(self, record: FlowRecord, found: Verdict | Failure, *, without: str | None = None) -> Decision:
+        """What happens to `record`, unmasked as it came; `without` the exception of that name."""
         failure = found if isinstance(found, Failure) else None
         verdict = found.verdict if isinstance(found, Failure) else found
         finding = None if verdict is None else self._thresholds.judge(record, verdict)
-        label = None if finding is None else finding.label
-        for exemption in self._exemptions:
-            if _open(exemption, record.time) and exemption.match.fits(record, verdict, finding, lenient=True):
-                return Decision("allow", enforced, f"exception: {exemption.reason}", label, exemption.name)
-        for rule in self._rules:
-            if rule.match.fits(record, verdict, finding, lenient=rule.action == "allow"):
-                return Decision(rule.action, enforced, f"rule: {rule.name}", label, rule.name)
-        if finding is not None and finding.action == "block":
-            return Decision("block", enforced, finding.reason, label)
-        if failure is not None and (finding is None or self._on_failure.get(failure.cause) == "block"):
-            return self.fail(failure.cause, label)
-        assert finding is not None
-        return Decision(finding.action, enforced, finding.reason, label)
+        enforced = self.effective(record).mode == "enforce"
+        decision = self._ruled(record, verdict, finding) or self._found(finding, failure)
+        decision = decision._replace(enforced=enforced)
+        for exemption in self.exemptions:
+            if (
+                exemption.open(record.time)
+                and exemption.match.fits(record, verdict, finding, lenient=True)
+                and exemption.name != without
+                and not (exemption.retires and exemption.name in self.retired)
+            ):
+                reason, spared = f"exception: {exemption.reason}", decision.action
+                return Decision("allow", enforced, reason, decision.label, exemption.name, spared=spared)
+        return decision
+
+    def effective(self, record: FlowRecord) -> Effective:
+        """The mode that holds for `record` and its cause. A client stays on its side of a growing percentage."""
+        if self._uniform:
+            return self.general
+        mode, cause = self.general
+        percent = self._percent
+        for scope in self._scopes:
+            if scope.match.fits(record, None, None, lenient=scope.mode != "enforce"):
+                mode, cause = (mode, cause) if scope.mode is None else (scope.mode, f"scope {scope.name}")
+                percent = percent if scope.percent is None else scope.percent
+                break
+        if mode == "enforce" and share(record.client) >= percent:
+            return Effective("monitor", f"{cause}, but this client is not among the first {percent:g} %")
+        return Effective(mode, cause)
 
     def fail(self, cause: Cause, label: Label | None = None) -> Decision:
         """What happens to a flow that could not be judged, whatever it is."""
         action = self._on_failure.get(cause, "allow")
-        return Decision(action, self.mode == "enforce", f"not judged ({cause})", label)
+        return Decision(action, self.mode == "enforce", f"{UNJUDGED} ({cause})", label)
+
+    def _ruled(self, record: FlowRecord, verdict: Verdict | None, finding: Finding | None) -> Decision | None:
+        for rule in self._rules:
+            if rule.match.fits(record, verdict, finding, lenient=rule.action == "allow"):
+                label = None if finding is None else finding.label
+                return Decision(rule.action, False, f"rule: {rule.name}", label, rule.name)
+        return None
+
+    def _found(self, finding: Finding | None, failure: Failure | None) -> Decision:
+        if finding is None:
+            assert failure is not None
+            return self.fail(failure.cause)
+        if failure is not None and finding.action != "block" and self._on_failure.get(failure.cause) == "block":
+            return self.fail(failure.cause, finding.label)
+        return Decision(finding.action, False, finding.reason, finding.label)
+
+
+def share(client: str) -> float:
+    """Where a client stands between 0 and 100: the same at every start and in every worker. An unknown one is first."""
+    if not client:
+        return 0.0
+    address = _address(client)
+    digest = blake2b(str(address or client).encode(), digest_size=6).digest()
+    return int.from_bytes(digest) / 2**48 * 100
 
 
 def named(record: FlowRecord, hosts: Hosts, *, every: bool) -> bool:
@@ -163,17 +255,18 @@ def named(record: FlowRecord, hosts: Hosts, *, every: bool) -> bool:
     return bool(names) and (all if every else any)(name in hosts for name in names)
 
 
-def _open(exemption: Exemption, now: float) -> bool:
-    return exemption.expires is None or now < exemption.expires
-
-
 def _within(client: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
+    address = _address(client)
+    return address is not None and any(address in network for network in networks)
+
+
+def _address(client: str) -> IPv4Address | IPv6Address | None:
+    """The client's address; an IPv4 one that is mapped into IPv6 is the IPv4 one."""
     try:
         address = ip_address(client.partition("%")[0])
     except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None) or address
-    return any(mapped in network for network in networks)
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _named(verdict: Verdict | None, finding: Finding | None) -> frozenset[Label]:

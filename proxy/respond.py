@@ -1,86 +1,69 @@
 """A decision put into effect: the only writer to a flow.
 
-A blocked request is answered with 403 and `X-Sluice-Event`: a page for browsers, JSON for programs that prefer it, else
-a line of text. The page carries nothing of the request but the site's name, escaped.
+A blocked request is answered with 403 and `X-Sluice-Event`: a page for browsers (`proxy.page`, in the language that
+they ask for), JSON for programs that prefer it, else a line of text.
 """
 
-import html
 import json
 from typing import Final, Literal
 
 from mitmproxy.http import HTTPFlow, Response
 
-from classifier.records import HARMLESS, Label
+from classifier.records import HARMLESS
+from proxy import page
 from proxy.core import ANSWERED
-from proxy.policy import Decision
+from proxy.page import NO_OFFERS, Offers
+from proxy.policy import UNJUDGED, Decision
+from proxy.wording import Wording, spoken
 
 Format = Literal["html", "json", "text"]
 
-MEANING: Final[dict[Label, str]] = {
-    Label.SQLI: "it looks like an attempt to manipulate a database",
-    Label.XSS: "it carries a script that could act in your name",
-    Label.PATH_TRAVERSAL: "it looks like an attempt to read files it should not",
-    Label.COMMAND_INJECTION: "it looks like an attempt to run commands on a server",
-    Label.SSRF_XXE: "it looks like an attempt to misuse a server as a go-between",
-    Label.PHISHING: "it looks like a page made to steal passwords",
-    Label.MALWARE: "it looks like harmful software",
-    Label.C2: "it looks like a program talking to whoever controls it",
-    Label.DGA: "its address looks machine-made, as harmful software uses them",
-    Label.EXFILTRATION: "it looks like data being carried out unseen",
-    Label.CRYPTOMINING: "it looks like mining of digital money on this computer",
-}
 _TYPES: Final[dict[Format, str]] = {
     "html": "text/html; charset=utf-8",
     "json": "application/json",
     "text": "text/plain; charset=utf-8",
 }
-_PAGE: Final = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex">
-<title>Blocked</title>
-<style>
-:root {{ color-scheme: light dark }}
-body {{ font: 1.1rem/1.6 system-ui, sans-serif; max-width: 38rem; margin: 12vh auto; padding: 0 1.25rem }}
-h1 {{ font-size: 1.7rem; line-height: 1.25 }}
-code {{ font-size: 1em; overflow-wrap: anywhere }}
-</style>
-</head>
-<body>
-<main>
-<h1>This was blocked to protect you</h1>
-<p>Your network&rsquo;s filter stopped this request to <strong>{site}</strong> because {why}.</p>
-<p>If you think this is a mistake, send your administrator this number:</p>
-<p><code>{event}</code></p>
-</main>
-</body>
-</html>
-"""
+_SEEN: Final[dict[Format, str]] = {"html": "a block page", "json": "a block as JSON", "text": "a block as plain text"}
 
 
-def apply(flow: HTTPFlow, decision: Decision) -> bool:
-    """Replace the flow's response by a block where the decision says so; whether it did."""
+def apply(flow: HTTPFlow, decision: Decision, offers: Offers = NO_OFFERS) -> str:
+    """Replace the flow's response by a block where the decision says so; what the user sees then, else nothing."""
     if not decision.blocks:
-        return False
+        return ""
+    accept, language = (flow.request.headers.get(name, "") for name in ("accept", "accept-language"))
+    answer(flow, block(accept, flow.request.host, decision, language=language, offers=offers))
+    if flow.request.data.method == b"CONNECT":
+        return "a refused connection"
+    return f"{_SEEN[preferred(accept)]} ({spoken(language).language})"
+
+
+def answer(flow: HTTPFlow, response: Response) -> None:
+    """Answer a flow in the origin's place."""
     flow.request.stream = False
     flow.metadata[ANSWERED] = True
-    flow.response = block(flow.request.headers.get("accept", ""), flow.request.host, decision)
-    return True
+    flow.response = response
 
 
-def block(accept: str, site: str, decision: Decision) -> Response:
-    """The answer to a blocked request, in the format that `accept` asks for."""
-    chosen = preferred(accept)
-    fields = {
-        "Content-Type": _TYPES[chosen],
-        "X-Sluice-Event": decision.event,
-        "Cache-Control": "no-store",
-        "X-Content-Type-Options": "nosniff",
-        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
-    }
-    return Response.make(403, _content(chosen, site, decision), fields)
+def block(accept: str, site: str, decision: Decision, *, language: str = "", offers: Offers = NO_OFFERS) -> Response:
+    """The answer to a blocked request, in the format that `accept` and the language that `language` asks for."""
+    chosen, words = preferred(accept), spoken(language)
+    return _response(403, chosen, words, _content(chosen, words, site, decision, offers), decision.event)
+
+
+def note(accept: str, language: str, status: int, name: str) -> Response:
+    """The answer to a button of the block page: the sentence called `name` (see `Wording`)."""
+    chosen, words = preferred(accept), spoken(language)
+    heading, sentence = getattr(words, name)
+    if chosen == "json":
+        content = json.dumps({"result": name, "detail": sentence}) + "\n"
+    else:
+        content = page.note(words, heading, sentence) if chosen == "html" else f"{heading}. {sentence}\n"
+    return _response(status, chosen, words, content)
+
+
+def redirect(location: str) -> Response:
+    """Send the client to `location` with GET."""
+    return Response.make(303, b"", {"Location": location, "Cache-Control": "no-store"})
 
 
 def preferred(accept: str) -> Format:
@@ -115,21 +98,39 @@ class Meter:
         return data
 
 
-def _content(chosen: Format, site: str, decision: Decision) -> str:
+def _response(status: int, chosen: Format, words: Wording, content: str, event: str = "") -> Response:
+    fields = {
+        "Content-Type": _TYPES[chosen],
+        "Cache-Control": "no-store",
+        "Vary": "Accept, Accept-Language",
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": page.POLICY,
+        "Referrer-Policy": "no-referrer",
+    }
+    if chosen != "json":
+        fields["Content-Language"] = words.language
+    if event:
+        fields["X-Sluice-Event"] = event
+    return Response.make(status, content, fields)
+
+
+def _content(chosen: Format, words: Wording, site: str, decision: Decision, offers: Offers) -> str:
     if chosen == "json":
         fields = {"event": decision.event, "label": decision.label, "reason": decision.reason}
         return json.dumps({"blocked": True, **fields}) + "\n"
-    why = _why(decision)
+    why, kind = _why(words, decision)
     if chosen == "html":
-        return _PAGE.format(site=html.escape(site), why=html.escape(why), event=html.escape(decision.event))
-    return f"Blocked by the network's filter because {why}.\nEvent: {decision.event}\n"
+        return page.blocked(words, site=site, why=why, kind=kind, event=decision.event, offers=offers)
+    return words.plain.format(why=why, event=decision.event)
 
 
-def _why(decision: Decision) -> str:
+def _why(words: Wording, decision: Decision) -> tuple[str, str]:
+    """The reason as a clause and as a word."""
+    if decision.reason.startswith(UNJUDGED):
+        return words.unchecked, words.nothing
     if decision.rule or decision.label is None or decision.label in HARMLESS:
-        judged = not decision.reason.startswith("not judged")
-        return "a rule of your network does not allow it" if judged else "it could not be checked"
-    return MEANING[decision.label]
+        return words.rule, words.ruled
+    return words.meaning[decision.label], words.name[decision.label]
 
 
 def _format(media: str) -> Format | None:

@@ -6,11 +6,12 @@ under way are let finish for `DRAIN` seconds, captures are sealed. A second sign
 
 import asyncio
 import contextlib
+import functools
 import gc
 import logging
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -26,13 +27,18 @@ from classifier.journal import Journal
 from classifier.registry import Registry
 from classifier.scorer import Scorer
 from classifier.store import CaptureWriter
-from proxy import admin, core, state
+from proxy import admin, core, live, state, tickets
 from proxy.addon import Filter
 from proxy.config import Settings
+from proxy.console import context
+from proxy.desk import Desk
 from proxy.judge import Judge
 from proxy.metrics import Metrics
+from proxy.pins import Pins
 from proxy.policy import Hosts
+from proxy.portal import Portal
 from proxy.reload import Reloader
+from proxy.unread import Unread
 from proxy.upkeep import Upkeep
 from proxy.values import Address
 
@@ -59,18 +65,31 @@ class Parts:
     status: admin.Status
 
 
-async def serve(settings: Settings, folder: Path, console: socket.socket, trusted: Path) -> None:
-    """Run until told to stop; `console` is the bound admin port, `trusted` certifies origins. Raises UserError."""
+async def serve(
+    settings: Settings,
+    folder: Path,
+    console: socket.socket,
+    trusted: Path,
+    source: Callable[[], Settings],
+    file: Path | None = None,
+) -> None:
+    """Run until told to stop; `console` is the bound admin port, `trusted` certifies origins. Raises UserError.
+
+    `source` reads the settings again; `file` is where from, if it was named.
+    """
     parts = assemble(settings, folder, trusted)
+    parts.status.config = file
+    desk = context.make(parts.status)
     if settings.proxy.workers != 1:
         log.warning("proxy.workers = %s: this version serves with one worker", settings.proxy.workers)
     try:
         with _unwrapped():
             async with asyncio.TaskGroup() as group:
-                web = _Console(admin.build(parts.status, settings.proxy.admin.host))
+                web = _Console(admin.build(desk, settings.proxy.admin.host))
                 tasks = [group.create_task(web.serve(sockets=[console]))]
-                await _proxy(parts, group, tasks, console)
+                await _proxy(parts, group, tasks, desk, console, source)
                 web.should_exit = True
+                await desk.learning.stop()
                 for task in tasks[1:]:
                     task.cancel()
     finally:
@@ -79,13 +98,19 @@ async def serve(settings: Settings, folder: Path, console: socket.socket, truste
 
 
 async def _proxy(
-    parts: Parts, group: asyncio.TaskGroup, tasks: list[asyncio.Task[None]], console: socket.socket
+    parts: Parts,
+    group: asyncio.TaskGroup,
+    tasks: list[asyncio.Task[None]],
+    desk: context.Console,
+    console: socket.socket,
+    source: Callable[[], Settings],
 ) -> None:
     model = await _load(parts)
-    judge = Judge(Scorer(model), _policy(parts.settings, model), parts.metrics, parts.journal)
+    judge = Judge(Scorer(model), live.build(parts.settings, parts.folder, model), parts.metrics, parts.journal)
     parts.metrics.serving(model.release, model.provider)
-    plain = Hosts(parts.settings.policy.do_not_decrypt)
-    addon = Filter(judge, parts.captures, parts.metrics, plain)
+    parts.metrics.under(parts.settings.mode, parts.settings.cause)
+    addon = _filter(parts, judge)
+    policies = live.Live(parts.settings, source, parts.folder, judge, addon, functools.partial(_told, parts.status))
     parts.status.outgoing = addon.outgoing
     reloader = Reloader(
         parts.registry,
@@ -93,18 +118,20 @@ async def _proxy(
         parts.settings.model.device,
         judge=judge,
         metrics=parts.metrics,
-        build=lambda model: _policy(parts.settings, model),
+        build=policies.build,
     )
-    parts.status.reload = lambda: reloader.check(force=True)
+    parts.status.reload = functools.partial(_reload, policies, reloader)
+    parts.status.apply = policies.apply
     master = _master(parts, addon)
     running = group.create_task(master.run())
     await _first(running, group.create_task(master.serving.wait()))
     tasks += [
         group.create_task(reloader.follow(_home(parts) / "models" / "channels")),
-        group.create_task(Upkeep(parts.captures, parts.metrics, parts.status, judge).run()),
+        group.create_task(policies.follow()),
+        group.create_task(Upkeep(parts.captures, parts.metrics, parts.status, judge, addon.pins).run()),
     ]
-    _ready(parts, master, console)
-    await _until_stopped(master, addon, reloader)
+    _ready(parts, master, desk, console)
+    await _until_stopped(master, addon, reloader, policies)
     await running
 
 
@@ -126,10 +153,18 @@ def assemble(settings: Settings, folder: Path, trusted: Path) -> Parts:
         folder,
         trusted,
         Registry(home),
-        Metrics(registry, settings.mode),
+        Metrics(registry),
         Journal(folder / "sluice.db"),
         captures,
-        admin.Status(ca=state.authority(folder), mode=settings.mode, registry=shared),
+        admin.Status(
+            ca=state.authority(folder),
+            mode=settings.mode,
+            cause=settings.cause,
+            registry=shared,
+            state=folder,
+            home=home,
+            channel=settings.model.channel,
+        ),
     )
 
 
@@ -156,8 +191,26 @@ async def _load(parts: Parts) -> Model:
     return model
 
 
-def _policy(settings: Settings, model: Model) -> Any:
-    return settings.build_policy(model.card.operating_points)
+def _filter(parts: Parts, judge: Judge) -> Filter:
+    """The filter with what its block pages and its list of pinned servers need."""
+    key = tickets.key(parts.folder / "keys")
+    desk = Desk(key, parts.journal, parts.metrics, live.terms(parts.settings))
+    judge.permitted = desk.permitted
+    pins = Pins(parts.journal, live.limits(parts.settings))
+    return Filter(judge, parts.captures, Hosts(parts.settings.policy.do_not_decrypt), pins, desk)
+
+
+def _told(status: admin.Status, settings: Settings) -> None:
+    """The status page's mode is the one in force."""
+    status.mode, status.cause = settings.mode, settings.cause
+
+
+async def _reload(policies: live.Live, reloader: Reloader) -> tuple[Any, str]:
+    """Policy and release, whatever changed; the answer is the worse of the two."""
+    policy, said = await policies.reload()
+    release, told = await reloader.check(force=True)
+    worst = next((result for result in ("failed", "refused", "ok") if result in (policy, release)), None)
+    return worst, f"{said}; {told}"
 
 
 def _home(parts: Parts) -> Path:
@@ -167,7 +220,7 @@ def _home(parts: Parts) -> Path:
 def _master(parts: Parts, addon: Filter) -> core.Core:
     core.tune()
     master = core.Core(Options())
-    master.addons.add(addon)
+    master.addons.add(Portal(parts.status), addon, Unread(parts.metrics, addon.tunnels))
     master.options.update(
         listen_host=parts.settings.proxy.listen.host,
         listen_port=parts.settings.proxy.listen.port,
@@ -185,7 +238,7 @@ async def _first(running: asyncio.Task[None], serving: asyncio.Task[Any]) -> Non
         await running
 
 
-def _ready(parts: Parts, master: core.Core, console: socket.socket) -> None:
+def _ready(parts: Parts, master: core.Core, desk: context.Console, console: socket.socket) -> None:
     host, port = master.listening()
     status = parts.status
     status.listen = str(Address(host, port))
@@ -198,17 +251,23 @@ def _ready(parts: Parts, master: core.Core, console: socket.socket) -> None:
         f"console http://{admin_address}, CA certificate {status.ca}",
         flush=True,
     )
+    if not desk.vault.settled:
+        print(f"Choose the console's password: http://{admin_address}/welcome?key={desk.invitation}", flush=True)
 
 
-async def _until_stopped(master: core.Core, addon: Filter, reloader: Reloader) -> None:
+async def _until_stopped(master: core.Core, addon: Filter, reloader: Reloader, policies: live.Live) -> None:
     loop, stop, now = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
 
     def on_signal() -> None:
         (now if stop.is_set() else stop).set()
 
+    def on_hangup() -> None:
+        reloader.poke()
+        policies.poked.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal)
-    loop.add_signal_handler(signal.SIGHUP, reloader.poke)
+    loop.add_signal_handler(signal.SIGHUP, on_hangup)
     await stop.wait()
     await master.refuse()
     deadline = loop.time() + DRAIN

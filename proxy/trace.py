@@ -9,6 +9,7 @@ from classifier.records import Phase, Verdict
 from classifier.store import CaptureRow
 from proxy.judge import Judgement
 from proxy.metrics import Reason
+from proxy.pins import Key
 from proxy.policy import Decision
 from proxy.respond import Meter
 
@@ -59,11 +60,12 @@ class Trace:
 
 @dataclass(slots=True)
 class Tunnel:
-    """One connection. `opaque` when nothing in it could be read."""
+    """One connection. `opaque` when nothing in it could be read, `key` what a pin of it would be about."""
 
     trace: Trace = field(default_factory=Trace)
     ja4: str = ""
     opaque: bool = False
+    key: Key | None = None
 
 
 class Tunnels:

@@ -1,28 +1,48 @@
-"""What is looked after once a second: counters that others keep, and what the status page shows."""
+"""What is looked after beside the traffic: others' counters, the status page, exceptions, old events."""
 
 import asyncio
+import logging
+import time
 from typing import Final
 
+from classifier.scorer import Scorer
 from classifier.store import CaptureWriter
 from proxy.admin import Status
 from proxy.judge import Judge
 from proxy.metrics import Metrics
+from proxy.pins import Pins
+from proxy.policy import Policy
+
+log = logging.getLogger(__name__)
 
 TICK: Final = 1.0
+SWEEP: Final = 600.0
+"""Seconds between looks at old events."""
+EVENTS: Final = 200_000
+"""Events that are kept at most; a scanner makes them faster than they grow old."""
 
 
 class Upkeep:
-    """Carries the capture writer's counts into the metrics."""
+    """Carries counts into the metrics once a second, reviews exceptions after a change, and lets old events go."""
 
-    def __init__(self, captures: CaptureWriter, metrics: Metrics, status: Status, judge: Judge) -> None:
-        self.captures, self.metrics, self.status, self.judge = captures, metrics, status, judge
+    def __init__(
+        self, captures: CaptureWriter, metrics: Metrics, status: Status, judge: Judge, pins: Pins | None = None
+    ) -> None:
+        self.captures, self.metrics, self.status, self.judge, self.pins = captures, metrics, status, judge, pins
         self._seen = (0, 0, 0)
+        self._reviewed: Policy | None = None
+        self._swept = float("-inf")
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
             await asyncio.sleep(TICK)
             self.step()
+            try:
+                await self.tend()
+            except Exception:  # a full disk passes; the counters must go on
+                log.exception("upkeep failed")
+                self.metrics.journal_errors.inc()
 
     def step(self) -> None:
         """Once."""
@@ -32,5 +52,29 @@ class Upkeep:
             counter.inc(max(0, count - before))
         self._seen = now
         self.metrics.capture_waiting.set(self.captures.waiting)
+        if self.pins is not None:
+            self.metrics.pinned.set(len(self.pins))
         model = self.judge.scorer.model
         self.status.release, self.status.provider = model.release, model.provider
+        self.status.mode, self.status.cause = self.judge.policy.general
+
+    async def tend(self) -> None:
+        """What takes longer, in a thread, where it is due."""
+        policy = self.judge.policy
+        if policy is not self._reviewed:
+            await asyncio.to_thread(self._review, policy)
+            self._reviewed = policy
+        if time.monotonic() - self._swept > SWEEP:
+            self._swept = time.monotonic()
+            await asyncio.to_thread(self._sweep)
+
+    def _review(self, policy: Policy) -> None:
+        needs = self.judge.needs
+        found = needs.review(Scorer(self.judge.scorer.model), policy)
+        needs.settle(found, policy)
+        self.metrics.unneeded.set(sum(not need.needed for need in found))
+
+    def _sweep(self) -> None:
+        gone = self.judge.journal.prune(time.time() - self.captures.max_age, EVENTS)
+        if gone:
+            log.info("%d old events are gone", gone)

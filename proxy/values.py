@@ -3,8 +3,9 @@
 They are called by the validation in `config` and raise ValueError with what is allowed; the key is added there.
 """
 
+import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from datetime import UTC, date, datetime, time
 from fractions import Fraction
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -15,7 +16,8 @@ from pydantic import BaseModel, ValidationInfo
 
 from classifier.records import LABELS, Kind, Label, Phase
 from classifier.thresholds import DEFAULT, THREAT, Action, Limits, rate
-from proxy.policy import CAUSES, Cause, Hosts, Match
+from proxy import lists
+from proxy.policy import CAUSES, Cause
 
 _SCOPES: Final = (DEFAULT, *(f"{kind}/{phase}" for kind in get_args(Kind) for phase in get_args(Phase)))
 _TIME: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -61,19 +63,30 @@ def listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+def filled[T: Sized](value: T) -> T:
+    """A condition that says something; an empty one would fit everything, which nobody means."""
+    if not len(value):
+        raise ValueError("must not be empty; left out, it fits everything")
+    return value
+
+
 def host_files(value: Any, info: ValidationInfo) -> frozenset[str]:
     """One or several files with a domain a line (hosts files too); each means itself and what is under it."""
-    files = listed(value)
-    if not isinstance(files, list) or not all(isinstance(file, str) for file in files):
-        raise ValueError("must be a file or a list of files")
-    return frozenset(name for file in files for name in _domains(_beside(info, file)))
+    return frozenset(f".{name}" for file in _files(value, info) for name in lists.domains(file))
+
+
+def adblock_files(value: Any, info: ValidationInfo) -> lists.Adblock:
+    """One or several filter lists in Adblock syntax."""
+    return lists.Adblock(_files(value, info))
 
 
 def labels(value: Any) -> frozenset[Label]:
     """One or several labels."""
     names = listed(value)
-    if not isinstance(names, list) or any(name not in LABELS for name in names):
+    if not isinstance(names, list):
         raise ValueError(f"must be of {', '.join(LABELS)}")
+    if unknown := [name for name in names if name not in LABELS]:
+        raise ValueError(f"{unknown[0]!r} is no label, {nearest(unknown[0], LABELS)}")
     return frozenset(Label(name) for name in names)
 
 
@@ -105,8 +118,10 @@ def thresholds(value: Any) -> dict[str, dict[str, Limits]]:
         raise ValueError('must be a table like {"http/request" = {block = 0.95}}')
     result = {}
     for scope, table in value.items():
-        if scope not in _SCOPES or not isinstance(table, Mapping):
-            raise ValueError(f"{scope}: must be a table named default or kind/phase, such as http/request")
+        if scope not in _SCOPES:
+            raise ValueError(f"{scope}: no kind/phase, {nearest(scope, _SCOPES)}")
+        if not isinstance(table, Mapping):
+            raise ValueError(f"{scope}: must be a table of flag and block")
         own = {name: limit for name, limit in table.items() if name in Limits._fields}
         rest = {name: limit for name, limit in table.items() if name not in own}
         result[scope] = {name: _limits(name, limit) for name, limit in rest.items()}
@@ -132,8 +147,20 @@ def on_failure(value: Any) -> dict[Cause, Action]:
     if not isinstance(given, Mapping) or any(action not in ("allow", "block") for action in given.values()):
         raise ValueError("must be allow or block, or a table of those by cause")
     if unknown := [cause for cause in given if cause not in CAUSES]:
-        raise ValueError(f"{unknown[0]}: causes are {', '.join(CAUSES)}")
+        raise ValueError(f"{unknown[0]}: no cause, {nearest(unknown[0], CAUSES)}")
     return dict(given)
+
+
+def nearest(name: object, known: Iterable[str]) -> str:
+    """The valid name closest to a mistaken one, else all of them."""
+    names = list(known)
+    close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.6)
+    return f"did you mean {close[0]}?" if close else f"known are {', '.join(names)}"
+
+
+def window(value: Any) -> float:
+    """Seconds as for `seconds`, or `off`, which is 0."""
+    return 0.0 if value == "off" else _measure(value, _TIME, "off, seconds or a text like 10m")
 
 
 def seconds(value: Any) -> float:
@@ -145,26 +172,6 @@ def size(value: Any) -> int:
     """Bytes, or a text like `4GiB`."""
     short = re.sub(r"i?b$", "", value.strip().lower()) if isinstance(value, str) else value
     return int(_measure(short, _SIZE, "bytes or a text like 500MiB or 4GiB"))
-
-
-def match(
-    *,
-    hosts: Iterable[str] | None,
-    clients: tuple[IPv4Network | IPv6Network, ...],
-    paths: tuple[str, ...],
-    methods: tuple[str, ...],
-    labels: frozenset[Label],
-    threat: float,
-) -> Match:
-    """Conditions as `policy` checks them."""
-    return Match(
-        hosts=None if hosts is None else Hosts(hosts),
-        clients=clients,
-        paths=paths,
-        methods=frozenset(method.upper() for method in methods),
-        labels=labels,
-        threat=threat,
-    )
 
 
 def section_of(annotation: Any) -> type[BaseModel]:
@@ -181,18 +188,16 @@ def _beside(info: ValidationInfo, name: str) -> Path:
     return Path(folder) / Path(name).expanduser()
 
 
-def _domains(file: Path) -> list[str]:
-    try:
-        lines = file.read_text("utf-8", errors="replace").splitlines()
-    except OSError as error:
-        raise ValueError(f"cannot read {file}: {error.strerror}") from None
-    words = (line.split("#", 1)[0].split() for line in lines if not line.startswith("!"))
-    return [f".{found[-1].lstrip('*.')}" for found in words if found]
+def _files(value: Any, info: ValidationInfo) -> list[Path]:
+    files = listed(value)
+    if not isinstance(files, list) or not all(isinstance(file, str) for file in files):
+        raise ValueError("must be a file or a list of files")
+    return [_beside(info, file) for file in files]
 
 
 def _limits(name: str, value: Any) -> Limits:
     if name != THREAT and name not in LABELS:
-        raise ValueError(f"{name}: must be flag, block, threat or a label")
+        raise ValueError(f"{name}: no label, {nearest(name, (*Limits._fields, THREAT, *LABELS))}")
     if not isinstance(value, Mapping) or not set(value) <= set(Limits._fields):
         raise ValueError(f"{name}: must be a table of flag and block")
     for limit in value.values():

@@ -104,7 +104,8 @@ def run_proxy(
         publish(state, folder / "model", **model)
     (folder / "sluice.toml").write_text(_with_ca(config, origin_ca))
     listen, admin = free_port(), free_port()
-    command = [*SLUICE, "run", "--config", str(folder / "sluice.toml"), "--state", str(state), "--mode", mode]
+    command = [*SLUICE, "run", "--config", str(folder / "sluice.toml"), "--state", str(state)]
+    command += ["--mode", mode] if mode else []
     command += ["--listen", f"127.0.0.1:{listen}", "--admin", f"127.0.0.1:{admin}"]
     with (folder / "proxy.log").open("ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | {"PYTHONUNBUFFERED": "1"})

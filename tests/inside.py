@@ -1,6 +1,6 @@
 """The filter's parts in the test's own process, with a tiny model: for what cannot be provoked from outside."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,15 @@ from classifier.features import Features
 from classifier.journal import Journal
 from classifier.records import Verdict
 from classifier.scorer import Scorer
+from classifier.store import CaptureWriter
 from classifier.thresholds import Thresholds
 from models import tiny_model
+from proxy.addon import Filter
+from proxy.desk import Desk, Terms
 from proxy.judge import Judge
 from proxy.metrics import Metrics
-from proxy.policy import Policy
+from proxy.pins import Limits, Pins
+from proxy.policy import Hosts, Policy
 
 
 class FailingScorer(Scorer):
@@ -39,3 +43,10 @@ def make_judge(
         Metrics(registry or CollectorRegistry()),
         Journal(folder / "sluice.db"),
     )
+
+
+def make_filter(judge: Judge, captures: CaptureWriter, *, plain: Iterable[str] = (), **terms: Any) -> Filter:
+    """The addon around a judge; `terms` are what readers of block pages may do."""
+    desk = Desk(b"k" * 32, judge.journal, judge.metrics, Terms(**terms))
+    judge.permitted = desk.permitted
+    return Filter(judge, captures, Hosts(plain), Pins(judge.journal, Limits()), desk)

@@ -6,6 +6,7 @@
 
 import os
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -27,6 +28,12 @@ def require(program: str) -> str:
     if found is None:
         missing(program, f"{program} is not installed (package {PACKAGES.get(program, program)})")
     return found
+
+
+def module(name: str) -> None:
+    """An optional package that can be imported, else skip (or fail, where `SLUICE_REQUIRE` promises it)."""
+    if find_spec(name) is None:
+        missing(name, f"{name} is not installed (extra {name})")
 
 
 def crs() -> None:

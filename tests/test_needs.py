@@ -33,5 +33,15 @@ def test_a_missing_corpus(monkeypatch: pytest.MonkeyPatch) -> None:
         needs.corpus()
 
 
+def test_a_missing_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    needs.module("pytest")
+    monkeypatch.delenv("SLUICE_REQUIRE", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="no_such_package is not installed"):
+        needs.module("no_such_package")
+    monkeypatch.setenv("SLUICE_REQUIRE", "no_such_package")
+    with pytest.raises(pytest.fail.Exception):
+        needs.module("no_such_package")
+
+
 def test_a_program_that_is_there_is_named_with_its_path() -> None:
     assert needs.require("sh").endswith("/sh")

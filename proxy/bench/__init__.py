@@ -6,6 +6,8 @@
      ├────▶ origin    a process that answers with `replies` ◀───────────┘
      └────▶ report    medians, ratios, JSON
 
+`cost` measures apart from that, in one process, what judging one record takes (`sluice bench scoring`).
+
 The variants take turns within each round, so that what else the machine does meets them all alike. Servers run on one
 core, load and origin on the others. Everything stays on loopback; no name in the mix is ever looked up.
 """

@@ -6,6 +6,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from classifier.errors import UserError
@@ -45,6 +46,55 @@ def test_events_come_newest_first_and_can_be_forgotten(journal: Journal) -> None
     assert [e.id for e in journal.events(2)] == ["e3", "e2"]
     assert journal.forget(before=2.5) == 2
     assert [e.id for e in journal.events()] == ["e3"]
+
+
+def test_an_event_keeps_rule_label_and_what_the_user_saw(journal: Journal) -> None:
+    told = msgspec.structs.replace(event(), rule="no scanners", label=Label.SCANNER)
+    journal.event(told)
+    journal.saw("e1", "a block page")
+    assert journal.find("e1") == msgspec.structs.replace(told, seen="a block page")
+
+
+def test_a_database_of_an_earlier_version_is_widened(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "sluice.db")
+    connection.execute(
+        "create table events (id text primary key, time real not null, record text not null, verdict text, "
+        "action text not null, enforced integer not null, reason text not null, release text not null)"
+    )
+    connection.execute("insert into events values ('old', 1.0, '{}', null, 'flag', 0, 'why', 'm1')")
+    connection.commit()
+    connection.close()
+    for _ in range(2):
+        journal = Journal(tmp_path / "sluice.db")
+        journal.event(event())
+        found = journal.find("old")
+        assert found is not None and (found.rule, found.label, found.seen) == ("", None, "")
+
+
+def test_pruning_takes_what_is_old_or_too_much_and_leaves_what_was_labelled(journal: Journal) -> None:
+    for number in range(6):
+        journal.event(msgspec.structs.replace(event(f"e{number}", number), record=FlowRecord(id=f"f{number}")))
+    journal.label("e0", "benign")
+    journal.label("f1", "benign")
+    journal.report("e2", "10.0.0.1")
+    assert journal.prune(before=3.0, keep=100) == 1
+    assert [e.id for e in journal.events()] == ["e5", "e4", "e3", "e1", "e0"]
+    assert journal.reports() == []
+    assert journal.prune(before=0.0, keep=2) == 1
+    assert [e.id for e in journal.events()] == ["e5", "e4", "e1", "e0"]
+
+
+def test_reports_wait_until_an_administrator_has_spoken(journal: Journal) -> None:
+    for name in ("a", "b", "c"):
+        journal.event(msgspec.structs.replace(event(name), record=FlowRecord(id=f"flow-{name}")))
+    assert [journal.report(name, "10.0.0.1") for name in ("a", "b", "a")] == [True, True, False]
+    assert [(r.event, r.client, r.times) for r in journal.reports()] == [("a", "10.0.0.1", 2), ("b", "10.0.0.1", 1)]
+    journal.label("a", "benign", origin="eve")
+    assert len(journal.reports()) == 2
+    journal.label("flow-a", "benign")
+    journal.label("b", "sqli")
+    assert journal.reports() == []
+    assert len(journal.reports(waiting=False)) == 2
 
 
 def test_the_file_is_private(journal: Journal) -> None:

@@ -19,10 +19,9 @@ from websockets.sync.client import connect
 from classifier.journal import Journal
 from classifier.store import CaptureRow, CaptureWriter, read
 from harness import Proxy
-from inside import make_judge
+from inside import make_filter, make_judge
 from origin import Origin
-from proxy.addon import KEY, Filter
-from proxy.policy import Hosts
+from proxy.addon import KEY
 
 ATTACK = "?q='+or+1=1"
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
@@ -306,7 +305,7 @@ def test_a_hook_that_fails_is_the_policys_to_decide(
     registry = CollectorRegistry()
     judge = make_judge(tmp_path, registry=registry, on_failure=on_failure)
     captures = CaptureWriter(tmp_path / "captures", worker="0", max_age=1e6, max_bytes=10**9)
-    addon = Filter(judge, captures, judge.metrics, Hosts())
+    addon = make_filter(judge, captures)
     flow = tflow(resp=False)
     flow.metadata[KEY] = "not a trace"
     addon.request(flow)

@@ -34,7 +34,7 @@ def test_policy_check_says_what_a_file_means(tmp_path: Path) -> None:
     file.write_text('[policy]\nmode = "enforce"\n[[policy.rules]]\nhost = "a.example"\naction = "block"\n')
     done = sluice("policy", "check", str(file))
     assert (done.returncode, done.stderr) == (0, "")
-    assert "mode enforce, 1 rules, 0 exceptions" in done.stdout
+    assert "mode enforce by policy.mode, 1 rules, 0 exceptions" in done.stdout
 
 
 def test_policy_check_refuses_a_bad_file(tmp_path: Path) -> None:
@@ -49,6 +49,18 @@ def test_policy_test_judges_a_url(state: Path) -> None:
     done = sluice("policy", "test", "http://a.example/?q='", "--state", str(state))
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("block  sqli")
+
+
+def test_policy_test_gives_objects(state: Path) -> None:
+    done = sluice("policy", "test", "http://a.example/?q='", "--state", str(state), "--json")
+    assert json.loads(done.stdout)["action"] == "block"
+
+
+def test_policy_pins_lists_them(tmp_path: Path) -> None:
+    make_judge(tmp_path)
+    done = sluice("policy", "pins", "--state", str(tmp_path))
+    assert (done.returncode, done.stdout) == (0, "no server is pinned\n")
+    assert sluice("policy", "pins", "--state", str(tmp_path / "none")).returncode == 2
 
 
 def test_explain_shows_an_event(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 from classifier.errors import UserError
 from classifier.records import FlowRecord, Label
 from classifier.thresholds import Limits
-from proxy.config import load
+from proxy.config import exceptions, load
 from proxy.policy import CAUSES, Failure
 from proxy.values import Address
 
@@ -110,14 +110,20 @@ def test_the_mode_of_the_proxy_holds_where_the_policy_names_none(tmp_path: Path)
         ('[policy]\nmode = "block"', "policy.mode: must be 'monitor' or 'enforce', not 'block'"),
         ('policy = "x"', "policy: must be a table"),
         ('[policy]\non_failure = "deny"', "policy.on_failure: must be allow or block"),
-        ('[policy]\non_failure = {slow = "block"}', "policy.on_failure: slow: causes are deadline, overload"),
+        ('[policy]\non_failure = {slow = "block"}', "policy.on_failure: slow: no cause, known are deadline, overload"),
         ('[policy]\nbudget = {wrong_blocks = "1/1000000"}', "policy.budget: no shipped threshold"),
         ('[policy]\nbudget = "few"', "policy.budget: must be {wrong_blocks"),
-        ('[policy]\nthresholds = {"http" = {block = 1}}', "policy.thresholds: http: must be a table named default or"),
-        ("[policy]\nthresholds = {default = {sqly = {block = 1}}}", "sqly: must be flag, block, threat or a label"),
+        (
+            '[policy]\nthresholds = {"http" = {block = 1}}',
+            "policy.thresholds: http: no kind/phase, did you mean http/end?",
+        ),
+        ("[policy]\nthresholds = {default = {sqly = {block = 1}}}", "sqly: no label, did you mean sqli?"),
         ('[[policy.rules]]\nhost = "x"', "policy.rules[1].action: missing"),
         ('[[policy.rules]]\naction = "drop"', "policy.rules[1].action: must be 'allow', 'flag' or 'block'"),
-        ('[[policy.rules]]\naction = "block"\nlabel = "bad"', "policy.rules[1].label: must be of benign, tracker"),
+        (
+            '[[policy.rules]]\naction = "block"\nlabel = "bad"',
+            "policy.rules[1].label: 'bad' is no label, known are benign, tracker",
+        ),
         (
             '[[policy.rules]]\naction = "block"\nclient = "10"',
             "policy.rules[1].client: must be an address or a network",
@@ -134,6 +140,17 @@ def test_the_mode_of_the_proxy_holds_where_the_policy_names_none(tmp_path: Path)
         ('[[policy.exceptions]]\nexpires = "soon"', "policy.exceptions[1].expires: must be a date like 2030-12-31"),
         ('[capture]\nmax_age = "3y"', "capture.max_age: must be seconds or a text like 12h or 14d, not '3y'"),
         ("[capture]\nmax_bytes = -1", "capture.max_bytes: must be bytes or a text like 500MiB or 4GiB, not -1"),
+        ('[[policy.rules]]\nhots = "x"\naction = "block"', "policy.rules[1].hots: unknown key, did you mean host?"),
+        ('[[policy.scopes]]\nmod = "enforce"', "policy.scopes[1].mod: unknown key, did you mean mode?"),
+        ("[[policy.scopes]]\nenforce_percent = 101", "policy.scopes[1].enforce_percent: input should be less than"),
+        ("[policy]\nenforce_percent = -1", "policy.enforce_percent: input should be greater than or equal to 0"),
+        ("[policy.pinned]\nfailurs = 1", "policy.pinned.failurs: unknown key, did you mean failures?"),
+        ("[policy]\npinned = {of = 0}", "policy.pinned.of: input should be greater than or equal to 1"),
+        ('[policy]\ncontinue_once = "soon"', "policy.continue_once: must be off, seconds or a text like 10m"),
+        ('[policy]\nnever_continue = "malwar"', "policy.never_continue: 'malwar' is no label, did you mean malware?"),
+        ('[[policy.rules]]\naction = "block"\nadblock_list = "gone"', "policy.rules[1].adblock_list: cannot read"),
+        ('[[policy.rules]]\naction = "block"\nhost = []', "policy.rules[1].host: must not be empty; left out, it fits"),
+        ('[[policy.rules]]\naction = "block"\nlabel = []', "policy.rules[1].label: must not be empty"),
         ("[proxy", "is not TOML"),
     ],
 )
@@ -159,3 +176,41 @@ def test_a_missing_file_is_a_mistake(tmp_path: Path) -> None:
 def test_one_word_on_failure_holds_for_every_cause(tmp_path: Path) -> None:
     policy = load(written(tmp_path, '[policy]\non_failure = "block"\n')).build_policy({})
     assert {policy.decide(FlowRecord(), Failure(cause)).action for cause in CAUSES} == {"block"}
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "mode", "cause", "uniform"),
+    [
+        ("", {}, "monitor", "the default", True),
+        ('[proxy]\nmode = "enforce"', {}, "enforce", "proxy.mode", True),
+        ('[proxy]\nmode = "enforce"\n[policy]\nmode = "monitor"', {}, "monitor", "policy.mode", True),
+        ('[policy]\nmode = "monitor"', {"mode": "enforce"}, "enforce", "--mode", True),
+        ('[policy]\nmode = "monitor"', {"mode": None}, "monitor", "policy.mode", True),
+        ('[[policy.scopes]]\nmode = "enforce"', {}, "monitor", "the default", False),
+        ('[[policy.scopes]]\nmode = "enforce"', {"mode": "monitor"}, "monitor", "--mode", True),
+        ('[policy]\nmode = "enforce"\nenforce_percent = 50', {}, "enforce", "policy.mode", False),
+    ],
+)
+def test_the_mode_and_what_sets_it(
+    tmp_path: Path, text: str, options: dict[str, str], mode: str, cause: str, uniform: bool
+) -> None:
+    settings = load(written(tmp_path, text), {"policy": options})
+    assert (settings.mode, settings.cause, settings.uniform) == (mode, cause, uniform)
+    if uniform:
+        assert settings.build_policy({}).effective(FlowRecord(client="10.0.0.1")) == (mode, cause)
+
+
+def test_exceptions_of_the_state_directory_are_read(tmp_path: Path) -> None:
+    assert exceptions(tmp_path) == []
+    (tmp_path / "exceptions.toml").write_text('[[policy.exceptions]]\nhost = "x"\nowner = "o"\nreason = "r"\n')
+    assert [(item.name, item.owner, item.retires) for item in exceptions(tmp_path)] == [("exception 1", "o", False)]
+    (tmp_path / "exceptions.toml").write_text("[policy\n")
+    with pytest.raises(UserError, match=r"exceptions\.toml is not TOML"):
+        exceptions(tmp_path)
+
+
+def test_an_empty_list_file_means_nobody(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("# nothing yet\n")
+    text = '[[policy.rules]]\nhost_list = "list.txt"\naction = "block"\n'
+    policy = load(written(tmp_path, text)).build_policy({})
+    assert policy.decide(FlowRecord(host="a.example"), Failure("nan")).action == "allow"

@@ -2,14 +2,17 @@ import json
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
 from classifier.errors import UserError
+from classifier.features import vectorize
 from classifier.journal import Event, Journal
-from classifier.records import FlowRecord
+from classifier.records import FlowRecord, Label
 from classifier.registry import Registry
 from classifier.scorer import Scorer
+from classifier.store import CaptureRow, CaptureWriter
 from classifier.thresholds import Thresholds
 from models import tiny_release
 from proxy.explain import describe, explain, url
@@ -132,5 +135,31 @@ def test_what_is_not_there_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no events in"):
         explain("e1", None, tmp_path, as_json=False)
     Journal(tmp_path / "sluice.db")
-    with pytest.raises(UserError, match="no event 'e1'"):
+    with pytest.raises(UserError, match="no event or captured flow 'e1'"):
         explain("e1", None, tmp_path, as_json=False)
+
+
+def test_rule_label_and_what_the_user_saw_are_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = msgspec.structs.replace(FAILED, enforced=True, rule="no-go", label=Label.C2, seen="a block page (de)")
+    Journal(tmp_path / "sluice.db").event(told)
+    explain("e1", None, tmp_path, as_json=False)
+    shown = capsys.readouterr().out
+    assert "rule      no-go\n" in shown and "user saw  a block page (de)\n" in shown
+    explain("e1", None, tmp_path, as_json=True)
+    fields = json.loads(capsys.readouterr().out)
+    assert (fields["rule"], fields["label"], fields["seen"]) == ("no-go", "c2", "a block page (de)")
+
+
+def test_a_flow_that_passed_is_found_in_the_captures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    registry = Registry(tmp_path)
+    model = registry.load(registry.publish(tiny_release(tmp_path / "made")))
+    Journal(tmp_path / "sluice.db")
+    writer = CaptureWriter(tmp_path / "captures", worker="0", max_age=1e10, max_bytes=10**9)
+    record = FlowRecord(id="flow-1", method="GET", scheme="http", host="a.example", path="/calm", time=5.0)
+    verdict = Scorer(model).score(vectorize(record))
+    writer.offer(CaptureRow(record=record, verdicts={"request": verdict}, release=model.release))
+    writer.close()
+    explain("flow-1", None, tmp_path, as_json=False)
+    shown = capsys.readouterr().out
+    assert "http://a.example/calm" in shown and "decision  allow\n" in shown and "the page itself" in shown
+    assert f"release   {model.release}" in shown

@@ -6,7 +6,8 @@ from prometheus_client import CollectorRegistry
 
 from classifier.records import FlowRecord, Label
 from inside import make_judge
-from proxy.judge import where
+from proxy.judge import CONTINUED, where
+from proxy.policy import Exemption, Match
 
 ATTACK = FlowRecord(id="1", host="a.example", method="GET", path="/?q='", time=5.0)
 CALM = FlowRecord(id="2", host="a.example", method="GET", path="/", time=5.0)
@@ -86,3 +87,38 @@ def test_an_error_is_told_by_kind_and_place_only() -> None:
     except KeyError as error:
         assert where(error).startswith("KeyError at test_judge.py:")
     assert where(ValueError("secret")) == "ValueError"
+
+
+def test_a_block_that_its_reader_was_allowed_past_passes_and_is_written_down(tmp_path: Path) -> None:
+    registry = CollectorRegistry()
+    judge = make_judge(tmp_path, registry=registry)
+    judge.permitted = lambda record, decision: "e0" if record.path == ATTACK.path and decision.blocks else ""
+    decision = judge.judge(lambda: ATTACK, "request").decision
+    assert (decision.action, decision.rule, decision.blocks) == ("allow", CONTINUED, False)
+    event = judge.journal.find(decision.event)
+    assert event is not None
+    assert (event.action, event.rule, event.label) == ("allow", CONTINUED, Label.SQLI)
+    assert event.reason.startswith("continued after e0: threat")
+    assert registry.get_sample_value("sluice_continued_total") == 1
+    assert judge.judge(lambda: CALM, "request").decision.rule == ""
+
+
+def test_what_a_user_saw_is_added_and_a_failure_to_is_counted(tmp_path: Path) -> None:
+    registry = CollectorRegistry()
+    judge = make_judge(tmp_path, registry=registry)
+    event = judge.judge(lambda: ATTACK, "request").decision.event
+    judge.saw(event, "a block page (en)")
+    found = judge.journal.find(event)
+    assert found is not None and found.seen == "a block page (en)"
+    judge.journal.write("drop table events")
+    judge.saw(event, "nothing")
+    assert registry.get_sample_value("sluice_journal_errors_total") == 1
+
+
+def test_a_sample_that_cannot_be_kept_does_not_change_the_decision(tmp_path: Path) -> None:
+    registry = CollectorRegistry()
+    exemptions = [Exemption("e", Match(), "ops", "why")]
+    judge = make_judge(tmp_path, registry=registry, exemptions=exemptions)
+    judge.journal.write("drop table samples")
+    assert judge.judge(lambda: ATTACK, "request").decision.action == "allow"
+    assert registry.get_sample_value("sluice_journal_errors_total") == 1

@@ -3,7 +3,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from classifier.records import LABELS, Label
-from proxy.metrics import COVERAGES, REASONS, RESULTS, UNKNOWN, Metrics
+from proxy.metrics import BUTTONS, COVERAGES, MODE_CAUSES, OUTCOMES, REASONS, RESULTS, UNKNOWN, Metrics
 from proxy.policy import CAUSES, Decision
 
 
@@ -44,13 +44,15 @@ def test_closed_labels_start_at_zero(metrics: Metrics, registry: CollectorRegist
         "sluice_uninspected_flows_total": ("reason", REASONS),
         "sluice_uninspected_bytes_total": ("reason", REASONS),
         "sluice_model_swaps_total": ("result", RESULTS),
+        "sluice_policy_reloads_total": ("result", RESULTS),
         "sluice_flows_closed_total": ("coverage", COVERAGES),
     }
     for name, (label, values) in closed.items():
         assert [registry.get_sample_value(name, {label: value}) for value in values] == [0.0] * len(values)
     for label in (*LABELS, UNKNOWN):
-        labels = {"phase": "request", "label": label, "action": "block", "enforced": "false"}
-        assert registry.get_sample_value("sluice_flows_total", labels) == 0.0
+        for enforced in ("true", "false"):
+            labels = {"phase": "request", "label": label, "action": "block", "enforced": enforced}
+            assert registry.get_sample_value("sluice_flows_total", labels) == 0.0
 
 
 def test_decisions_are_counted_by_what_they_say(metrics: Metrics, registry: CollectorRegistry) -> None:
@@ -76,3 +78,22 @@ def test_a_retired_release_reads_zero(metrics: Metrics, registry: CollectorRegis
     assert registry.get_sample_value("sluice_model_info", {"release": "r1"}) == 0
     assert registry.get_sample_value("sluice_model_info", {"release": "r2"}) == 1
     assert registry.get_sample_value("sluice_execution_provider_info", {"provider": "CPUExecutionProvider"}) == 1
+
+
+def test_the_mode_in_force_is_the_only_one(metrics: Metrics, registry: CollectorRegistry) -> None:
+    for mode, cause in (("monitor", "the default"), ("enforce", "--mode")):
+        metrics.under(mode, cause)  # type: ignore[arg-type]
+        assert registry.get_sample_value("sluice_mode_info", {"mode": mode, "cause": cause}) == 1
+        samples = [sample.value for family in registry.collect() for sample in family.samples
+                   if sample.name == "sluice_mode_info"]  # fmt: skip
+        assert (sum(samples), len(samples)) == (1, 2 * len(MODE_CAUSES))
+
+
+def test_buttons_start_at_zero_and_are_counted(metrics: Metrics, registry: CollectorRegistry) -> None:
+    metrics.pressed("report", "done")
+    found = {
+        (button, outcome): registry.get_sample_value("sluice_block_page_total", {"button": button, "result": outcome})
+        for button in BUTTONS
+        for outcome in OUTCOMES
+    }
+    assert found == dict.fromkeys(found, 0.0) | {("report", "done"): 1.0}

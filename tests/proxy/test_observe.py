@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mitmproxy.http import Headers, HTTPFlow
 from mitmproxy.proxy import context
 from mitmproxy.test import taddons, tflow, tutils
-from mitmproxy.tls import ClientHello, ClientHelloData
+from mitmproxy.tls import ClientHello, ClientHelloData, TlsData
 
 from classifier.importers import mitm
 from classifier.records import BODY_CAP, REPLY_CAP, Phase
@@ -125,3 +125,35 @@ def test_a_server_name_counts_only_with_its_target(target: str, hosts: set[str],
         ctx = context.Context(tflow.tclient_conn(), tctx.options)
         ctx.server.address = (target, 443)
         assert observe.names(ClientHelloData(ctx, ClientHello(HELLO)), hosts) is meant
+
+
+@pytest.mark.parametrize(
+    ("target", "named"),
+    [
+        ("localhost", "localhost"),
+        ("127.0.0.1", "localhost at 127.0.0.1"),
+        ("evil.example", "localhost at evil.example"),
+    ],
+)
+def test_a_pin_is_about_the_name_at_its_target(target: str, named: str) -> None:
+    with taddons.context() as tctx:
+        ctx = context.Context(tflow.tclient_conn(), tctx.options)
+        ctx.server.address = (target, 443)
+        assert observe.destination(ClientHelloData(ctx, ClientHello(HELLO))) == named
+
+
+@pytest.mark.parametrize(
+    ("error", "refused"),
+    [
+        ("The client does not trust the proxy's certificate for a.example (unknown ca)", True),
+        ("The client disconnected during the handshake. If this happens consistently for a.example, this may", True),
+        ("Client and mitmproxy cannot agree on a TLS version to use.", False),
+        ("connection closed early", False),
+        (None, False),
+    ],
+)
+def test_which_failed_handshakes_speak_of_certificates(error: str | None, refused: bool) -> None:
+    with taddons.context() as tctx:
+        client = tflow.tclient_conn()
+        client.error = error
+        assert observe.refused(TlsData(client, context.Context(client, tctx.options))) is refused

@@ -1,5 +1,6 @@
 """The rule book."""
 
+import itertools
 from ipaddress import ip_network
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from classifier.card import OperatingPoint
 from classifier.records import LABELS, FlowRecord, Label, Verdict, threat
 from classifier.thresholds import Thresholds
-from proxy.policy import Decision, Exemption, Failure, Hosts, Match, Policy, Rule
+from proxy.policy import Decision, Effective, Exemption, Failure, Hosts, Match, Policy, Rule, Scope, share
 
 POINTS = {"http/request": {"threat": {"0.01": OperatingPoint(0.5, 0.01), "0.0001": OperatingPoint(0.9, 0.0001)}}}
 THRESHOLDS = Thresholds(POINTS)
@@ -122,3 +123,89 @@ def test_monitor_and_enforce_differ_in_nothing_but_enforced() -> None:
         assert monitor == enforce._replace(enforced=False)
         assert not monitor.blocks
     assert decide(verdict(), mode="enforce").blocks
+
+
+def test_an_exception_tells_what_it_spared() -> None:
+    exemption = Exemption("e", Match(paths=("/admin",)), "ops", "why")
+    assert decide(verdict(), exemptions=[exemption]).spared == "block"
+    assert decide(verdict("benign", 0.0), exemptions=[exemption]).spared == "allow"
+    ruled = decide(verdict("benign", 0.0), exemptions=[exemption], rules=[Rule("all", Match(), "flag")])
+    assert (ruled.action, ruled.spared) == ("allow", "flag")
+    assert decide(verdict()).spared is None
+
+
+def test_a_policy_can_be_asked_without_one_exception() -> None:
+    exemptions = [Exemption("one", Match(), "ops", "why"), Exemption("two", Match(paths=("/x",)), "ops", "why")]
+    policy = Policy(THRESHOLDS, exemptions=exemptions)
+    assert policy.decide(RECORD, verdict(), without="one").action == "block"
+    assert policy.decide(RECORD, verdict(), without="two").rule == "one"
+
+
+def test_only_an_exception_that_asks_for_it_retires() -> None:
+    for retires, action in ((True, "block"), (False, "allow")):
+        policy = Policy(THRESHOLDS, exemptions=[Exemption("e", Match(), "ops", "why", retires=retires)])
+        policy.retired = {"e"}
+        assert policy.decide(RECORD, verdict()).action == action
+
+
+@pytest.mark.parametrize(
+    ("decision", "modelled"),
+    [
+        (decide(verdict()), True),
+        (decide(verdict(), rules=[Rule("r", Match(), "block")]), False),
+        (decide(Failure("nan"), on_failure={"nan": "block"}), False),
+        (decide(Failure("oversized", verdict("benign", 0.0)), on_failure={"oversized": "block"}), False),
+        (decide(Failure("oversized", verdict())), True),
+    ],
+)
+def test_whether_the_model_decided(decision: Decision, modelled: bool) -> None:
+    assert (decision.action, decision.modelled) == ("block", modelled)
+
+
+GUESTS = Match(clients=(ip_network("10.0.0.0/8"),))
+OTHERS = Match(clients=(ip_network("192.168.0.0/16"),))
+
+
+@pytest.mark.parametrize(
+    ("mode", "scopes", "effective"),
+    [
+        ("monitor", [], Effective("monitor", "policy.mode")),
+        ("monitor", [Scope("g", GUESTS, "enforce")], Effective("enforce", "scope g")),
+        ("monitor", [Scope("o", OTHERS, "enforce")], Effective("monitor", "policy.mode")),
+        ("enforce", [Scope("g", GUESTS, "monitor")], Effective("monitor", "scope g")),
+        ("enforce", [Scope("a", Match(), "monitor"), Scope("g", GUESTS, "enforce")], Effective("monitor", "scope a")),
+        ("enforce", [Scope("g", GUESTS, None, 100.0)], Effective("enforce", "policy.mode")),
+        (
+            "monitor",
+            [Scope("g", GUESTS, "enforce", 0.0)],
+            Effective("monitor", "scope g, but this client is not among the first 0 %"),
+        ),
+    ],
+)
+def test_the_first_scope_that_fits_sets_the_mode(mode: Any, scopes: list[Scope], effective: Effective) -> None:
+    policy = Policy(THRESHOLDS, mode=mode, scopes=scopes)
+    assert policy.effective(RECORD) == effective
+    assert policy.decide(RECORD, verdict()).enforced is (effective.mode == "enforce")
+
+
+def test_a_trusted_name_beside_the_true_one_does_not_escape_enforcement() -> None:
+    record = FlowRecord(kind="tls", phase="connect", host="evil.example", sni="a.example")
+    tolerant = Scope("a", Match(hosts=Hosts(["a.example"])), "monitor")
+    assert Policy(THRESHOLDS, mode="enforce", scopes=[tolerant]).effective(record).mode == "enforce"
+    strict = Scope("a", Match(hosts=Hosts(["a.example"])), "enforce")
+    assert Policy(THRESHOLDS, scopes=[strict]).effective(record).mode == "enforce"
+
+
+def test_raising_the_percentage_only_adds_clients() -> None:
+    clients = [f"10.0.{number // 250}.{number % 250}" for number in range(1000)]
+
+    def enforced(percent: float) -> set[str]:
+        policy = Policy(THRESHOLDS, mode="enforce", percent=percent)
+        return {client for client in clients if policy.effective(FlowRecord(client=client)).mode == "enforce"}
+
+    steps = [enforced(percent) for percent in (0, 10, 50, 100)]
+    assert all(one <= other for one, other in itertools.pairwise(steps))
+    assert (len(steps[0]), len(steps[3])) == (0, 1000)
+    assert 60 < len(steps[1]) < 140 and 430 < len(steps[2]) < 570, "five standard deviations of a fair draw"
+    assert share("::ffff:10.1.2.3") == share("10.1.2.3")
+    assert share("") == 0.0

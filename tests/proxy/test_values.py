@@ -33,3 +33,13 @@ def test_a_date_lasts_until_its_end() -> None:
 @pytest.mark.parametrize(("text", "shown"), [("h:1", "h:1"), ("[::1]:80", "[::1]:80"), ("127.0.0.1:0", "127.0.0.1:0")])
 def test_an_address_is_written_as_it_is_read(text: str, shown: str) -> None:
     assert str(values.address(text)) == shown
+
+
+@pytest.mark.parametrize(("text", "number"), [("off", 0.0), ("10m", 600.0), (5, 5.0)])
+def test_a_window_may_be_closed(text: object, number: float) -> None:
+    assert values.window(text) == number
+
+
+def test_the_nearest_name_is_offered_else_all() -> None:
+    assert values.nearest("sqly", ["sqli", "xss"]) == "did you mean sqli?"
+    assert values.nearest(7, ["sqli", "xss"]) == "known are sqli, xss"

@@ -1,0 +1,231 @@
+"""The pages: what each verb's module tells, put into a template. Handlers without `async` run in a thread."""
+
+import asyncio
+import functools
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from classifier.errors import UserError
+from classifier.records import LABELS
+from proxy.console import releases, review, tool, traffic
+from proxy.console.context import Console, console
+from proxy.console.event import detail, marked, passed
+from proxy.console.exceptions import DAYS, Wish
+from proxy.console.overview import overview
+from proxy.console.view import page
+
+Handler = Callable[[Request], Any]
+LATEST = 8
+"""Events on the first page."""
+
+
+def home(request: Request) -> Response:
+    """The first page, or only its figures when it asks for them again."""
+    here = console(request)
+    found = overview(here)
+    events = [review.item(event) for event in here.journal.events(LATEST)]
+    serving = next((release for release in releases.every(here) if release.release == found.release), None)
+    template = "figures.html" if request.headers.get("hx-request") else "overview.html"
+    return _page(request, template, found=found, events=events, serving=serving)
+
+
+def flows(request: Request) -> Response:
+    """The flow log, or only its lines."""
+    query, minutes = query_of(request), request.query_params.get("minutes", "")
+    here = console(request)
+    found = traffic.search(here.status.state / "captures", query)
+    names = review.named(here.journal, [each.event for each in found.flows if each.event])
+    asked = {name: value for name, value in request.query_params.items() if value and name != "before"}
+    older = f"/traffic?{urlencode({**asked, 'before': found.older})}" if found.older else ""
+    live = bool(request.query_params.get("live")) and not query.before
+    template = "flows.html" if request.headers.get("hx-request") else "traffic.html"
+    shown: dict[str, Any] = {
+        "found": found,
+        "names": names,
+        "query": query,
+        "older": older,
+        "minutes": minutes,
+        "labels": LABELS,
+    }
+    return _page(request, template, live=live, again=f"/traffic?{urlencode(asked)}", **shown)
+
+
+def flow(request: Request) -> Response:
+    """A flow that passed, as if it were an event."""
+    given = request.query_params.get("at", "")
+    try:
+        found = passed(console(request), request.path_params["flow"], float(given))
+    except ValueError:
+        found = None
+    return _page(request, "event.html", 200 if found else 404, event=found, labels=LABELS)
+
+
+def event(request: Request) -> Response:
+    """One event; what carried its score is asked for by the page itself."""
+    found = detail(console(request), request.path_params["event"])
+    return _page(request, "event.html", 200 if found else 404, event=found, labels=LABELS)
+
+
+async def why(request: Request) -> Response:
+    """The spans of an event: `sluice explain`, in a process of its own."""
+    here, name = console(request), request.path_params["event"]
+    config = ["--config", str(here.status.config)] if here.status.config else []
+    done = await tool.run("explain", "--json", "--state", str(here.status.state), *config, "--", name)
+    told = json.loads(done.out) if done.code == 0 else {"note": done.problem}
+    shown = await asyncio.to_thread(marked, told)
+    return page(request, "why.html", told=told, parts=shown)
+
+
+def queue(request: Request) -> Response:
+    """The review queue: one event to decide on, and those that come next."""
+    return _queue(request, request.query_params.get("at", "0"))
+
+
+def say(request: Request) -> Response:
+    """An administrator's word on a flow; then back to where it was said."""
+    form = request.state.form
+    review.say(console(request).journal, form.get("flow", ""), form.get("label", ""))
+    if form.get("from") == "review":
+        return _queue(request, form.get("at", "0"))
+    return RedirectResponse(_back(form.get("from", "")), 303)
+
+
+def exceptions(request: Request) -> Response:
+    """The exceptions, and a form for one more, filled in from the query."""
+    here, given = console(request), request.query_params
+    wish = {name: given.get(name, "") for name in ("host", "path", "label", "client", "reason")}
+    return _page(
+        request, "exceptions.html", exceptions=here.exceptions.every(), wish=wish, days=DAYS, labels=LABELS, problem=""
+    )
+
+
+async def allow(request: Request) -> Response:
+    """Add an exception."""
+    here, form = console(request), request.state.form
+    wish = {name: form.get(name, "").strip() for name in ("host", "path", "label", "client", "reason")}
+    try:
+        made = await asyncio.to_thread(here.exceptions.add, Wish(**wish, days=float(form.get("days") or 0)))
+        await applied(here, "exception", f"{made.name} added: {made.reason}")
+    except (UserError, ValueError) as error:
+        listed = await asyncio.to_thread(here.exceptions.every)
+        told = {"exceptions": listed, "wish": wish, "days": DAYS, "labels": LABELS, "problem": str(error)}
+        return await asyncio.to_thread(functools.partial(_page, request, "exceptions.html", 400, **told))
+    return RedirectResponse("/exceptions", 303)
+
+
+async def forbid(request: Request) -> Response:
+    """Take an exception away."""
+    here = console(request)
+    gone = await asyncio.to_thread(here.exceptions.remove, request.path_params["name"])
+    await applied(here, "exception", f"{gone.name} removed")
+    return RedirectResponse("/exceptions", 303)
+
+
+def models(request: Request) -> Response:
+    """The releases."""
+    return _page(request, "releases.html", releases=releases.every(console(request)), problem="")
+
+
+async def promote(request: Request) -> Response:
+    """Put a release in service."""
+    release = request.path_params["release"]
+    return await _served(request, lambda here: releases.promote(here, release))
+
+
+async def rollback(request: Request) -> Response:
+    """Put the release before in service."""
+    return await _served(request, releases.rollback)
+
+
+def learning(request: Request) -> Response:
+    """Fine-tuning: what it would learn from, how far it is, how the last one ended."""
+    here = console(request)
+    labels = here.journal.labels()
+    template = "run.html" if request.headers.get("hx-request") else "learning.html"
+    return _page(request, template, run=here.learning.latest, labels=len(labels), problem="")
+
+
+async def learn(request: Request) -> Response:
+    """Start fine-tuning."""
+    here = console(request)
+    await here.learning.start()
+    await asyncio.to_thread(here.journal.audit, "finetune", "started from the console")
+    return RedirectResponse("/learning", 303)
+
+
+async def applied(here: Console, action: str, detail: str) -> None:
+    """Note a change of the exceptions and put it into effect. Raises UserError."""
+    await asyncio.to_thread(here.journal.audit, action, detail)
+    if here.status.apply is not None:
+        await here.status.apply()
+
+
+def query_of(request: Request) -> traffic.Query:
+    """The filters in a request's query; what cannot be read is left out. `minutes` counts back from now."""
+    given = {name: value.strip() for name, value in request.query_params.items() if value.strip()}
+    fields: dict[str, Any] = {name: given[name] for name in traffic.Query.__struct_fields__ if name in given}
+    if given.get("minutes", "").isdecimal():
+        fields["since"] = time.time() - 60 * min(int(given["minutes"]), 10**6)
+    for name in list(fields):
+        try:
+            msgspec.convert({name: fields[name]}, traffic.Query, strict=False)
+        except msgspec.ValidationError:
+            del fields[name]
+    return msgspec.convert(fields, traffic.Query, strict=False)
+
+
+def _queue(request: Request, asked: str) -> Response:
+    items = review.waiting(console(request).journal)
+    at = max(0, min(int(asked) if asked.isdecimal() else 0, len(items) - 1))
+    current = detail(console(request), items[at].event) if items else None
+    template = "decide.html" if request.headers.get("hx-request") else "review.html"
+    return _page(request, template, items=items, at=at, current=current, labels=LABELS)
+
+
+async def _served(request: Request, change: Callable[[Console], Any]) -> Response:
+    here = console(request)
+    try:
+        release = await change(here)
+    except UserError as error:
+        listed = await asyncio.to_thread(releases.every, here)
+        told = functools.partial(_page, request, "releases.html", 409, releases=listed, problem=str(error))
+        return await asyncio.to_thread(told)
+    await asyncio.to_thread(here.journal.audit, "serve", f"{release} put in service from the console")
+    return RedirectResponse("/releases", 303)
+
+
+def _page(request: Request, template: str, code: int = 200, **values: Any) -> Response:
+    """A page with what its frame shows: how many flows wait for a word. Reads the journal; not for an event loop."""
+    waiting, reported = review.count(console(request).journal)
+    return page(request, template, code, waiting=waiting, reported=reported, **values)
+
+
+def _back(path: str) -> str:
+    return path if path.startswith("/") and not path.startswith("//") and path.isprintable() else "/traffic"
+
+
+routes = [
+    Route("/", home),
+    Route("/traffic", flows),
+    Route("/flows/{flow:path}", flow),
+    Route("/events/{event}", event),
+    Route("/events/{event}/why", why),
+    Route("/review", queue),
+    Route("/label", say, methods=["POST"]),
+    Route("/exceptions", exceptions),
+    Route("/exceptions", allow, methods=["POST"]),
+    Route("/exceptions/{name}/remove", forbid, methods=["POST"]),
+    Route("/releases", models),
+    Route("/releases/{release}/promote", promote, methods=["POST"]),
+    Route("/rollback", rollback, methods=["POST"]),
+    Route("/learning", learning),
+    Route("/learning", learn, methods=["POST"]),
+]

@@ -1,0 +1,39 @@
+"""What the admin port knows of the proxy, and the way back to it."""
+
+from collections.abc import Awaitable, Callable, Set
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+Reload = Callable[[], Awaitable[tuple[Any, str]]]
+
+
+@dataclass
+class Status:
+    """`waiting` are the reasons why the proxy is not ready; empty when it is.
+
+    `ca` is the certificate that clients must trust, `state` the state directory, `home` the one of the releases.
+    """
+
+    ca: Path
+    mode: str
+    registry: CollectorRegistry
+    state: Path
+    home: Path
+    channel: str = "stable"
+    config: Path | None = None
+    """The configuration file that `sluice run` was given."""
+    cause: str = ""
+    """Where the mode comes from."""
+    listen: str = ""
+    release: str = ""
+    provider: str = ""
+    waiting: list[str] = field(default_factory=lambda: ["the model is not loaded", "the proxy does not listen"])
+    reload: Reload | None = None
+    """Look at the release channel again: what came of it and a line about it."""
+    apply: Callable[[], Awaitable[None]] | None = None
+    """Build the policy anew, after an exception has come or gone. Raises UserError."""
+    outgoing: Set[tuple[str, int]] = frozenset()
+    """Ends of the proxy's own connections."""

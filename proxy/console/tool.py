@@ -1,0 +1,59 @@
+"""`sluice` commands run by the console: heavy work leaves the proxy's loop, interpreter lock and memory alone."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import sys
+from typing import Final, NamedTuple
+
+from classifier.errors import UserError
+
+_SLUICE: Final = (sys.executable, "-c", "from classifier.cli import main; main()")
+_NICE: Final = 10
+_DROPPED: Final = ("PROMETHEUS_MULTIPROC_DIR",)
+"""What the commands must not inherit: they are no workers, and would leave their counters among the proxy's."""
+
+
+class Done(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def problem(self) -> str:
+        """What it complained about last."""
+        lines = [line.strip() for line in self.err.splitlines() if line.strip()]
+        return lines[-1].removeprefix("sluice: ") if lines else f"the command ended with code {self.code}"
+
+
+async def start(*arguments: str, **environment: str) -> asyncio.subprocess.Process:
+    """Start a command, with lower priority, its outputs piped."""
+    nice = [found, "-n", str(_NICE)] if (found := shutil.which("nice")) else []
+    kept = {name: value for name, value in os.environ.items() if name not in _DROPPED}
+    return await asyncio.create_subprocess_exec(
+        *nice,
+        *_SLUICE,
+        *arguments,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=kept | environment,
+        start_new_session=True,
+    )
+
+
+async def run(*arguments: str, seconds: float = 120.0) -> Done:
+    """Run a command to its end. Raises UserError when it takes too long."""
+    process = await start(*arguments)
+    try:
+        out, err = await asyncio.wait_for(process.communicate(), seconds)
+    except TimeoutError:
+        raise UserError(f"sluice {arguments[0]} took longer than {seconds:.0f} seconds") from None
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            if process.returncode is None:
+                process.kill()
+    return Done(process.returncode or 0, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))

@@ -1,0 +1,90 @@
+"""The run itself is a real process: one that has nothing to learn from, and stand-ins that say what a run would."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from classifier.errors import UserError
+from proxy.console import tool
+from proxy.console.learning import Learning, Run
+from proxy.console.status import Status
+
+
+async def ended(learning: Learning) -> Run:
+    assert learning._task is not None
+    await asyncio.wait_for(learning._task, 120)
+    assert learning.latest is not None
+    return learning.latest
+
+
+@pytest.fixture
+def saying(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A script that runs in place of `sluice`."""
+    script = tmp_path / "said.py"
+    monkeypatch.setattr(tool, "_SLUICE", (sys.executable, str(script)))
+    return script
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code", "state"),
+    [
+        ({"release": "r", "promoted": True, "gates": []}, 0, "promoted"),
+        ({"release": "r", "promoted": False, "gates": []}, 0, "published"),
+        ({"release": None, "promoted": False, "gates": []}, 3, "refused"),
+        (None, 2, "failed"),
+        (None, 0, "failed"),
+    ],
+)
+async def test_how_a_run_ends(status: Status, saying: Path, outcome: object, code: int, state: str) -> None:
+    said = json.dumps(outcome) if outcome else ""
+    saying.write_text(
+        "import os, sys\nassert os.environ['SLUICE_PROGRESS'] == 'json'\n"
+        """print('{"progress": "Training", "done": 3, "total": 9}', file=sys.stderr)\n"""
+        "print('sluice: no flow', file=sys.stderr)\n"
+        f"print({said!r})\nsys.exit({code})\n"
+    )
+    learning = Learning(status)
+    await learning.start()
+    run = await ended(learning)
+    assert (run.state, run.outcome, run.step, run.done, run.total) == (state, outcome, "Training", 3, 9)
+    assert run.ended >= run.started and run.seconds >= 0
+    assert (run.problem == "no flow") is (state == "failed")
+
+
+async def test_only_one_at_a_time_and_it_can_be_stopped(status: Status, saying: Path) -> None:
+    saying.write_text("import time\ntime.sleep(60)")
+    learning = Learning(status)
+    assert not learning.running
+    await learning.start()
+    assert learning.running
+    with pytest.raises(UserError, match="under way"):
+        await learning.start()
+    await learning.stop()
+    assert learning.latest is not None and learning.latest.problem == "it was stopped"
+    saying.write_text("print('{}')")
+    await learning.start()
+    assert (await ended(learning)).state == "published"
+
+
+async def test_a_long_line_does_not_end_the_following(status: Status, saying: Path) -> None:
+    saying.write_text("import sys\nprint('x' * 200_000, 'why', sep='\\n', file=sys.stderr)\nsys.exit(2)")
+    learning = Learning(status)
+    await learning.start()
+    assert (await ended(learning)).problem == "why"
+
+
+async def test_a_program_that_is_missing_is_told(status: Status, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tool, "_SLUICE", ("/nowhere/sluice",))
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    run = await Learning(status).start()
+    assert (run.state, run.problem) == ("failed", "No such file or directory")
+
+
+async def test_a_real_run_that_fails_says_why(status: Status) -> None:
+    learning = Learning(status)
+    await learning.start()
+    run = await ended(learning)
+    assert run.state == "failed" and "weights" in run.problem
