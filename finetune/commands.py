@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from classifier.errors import UserError
+from finetune.comparison.commands import compare
 from finetune.strategies import names
 
 if TYPE_CHECKING:
-    from finetune.pipeline import Outcome
+    from finetune.gate import Gate
+    from finetune.outcome import Options, Outcome
 
 REFUSED: Final = 3
 EXTRA: Final = ("torch", "onnx", "safetensors")
@@ -20,6 +22,7 @@ def register(app: typer.Typer) -> None:
     """Add the `finetune` commands to the root."""
     group = typer.Typer(no_args_is_help=True, help="Adapt the model to the traffic of the site it protects.")
     group.command("run")(run)
+    group.command("compare")(compare)
     app.add_typer(group, name="finetune")
 
 
@@ -33,6 +36,10 @@ def run(
     config: Annotated[Path | None, typer.Option(help="Configuration file (default: sluice.toml).")] = None,
     rollout: Annotated[str, typer.Option(help="How a passed release goes live: direct.")] = "direct",
     promote: Annotated[bool, typer.Option("--promote/--no-promote", help="Serve the release when it passes.")] = True,
+    wrong: Annotated[
+        str, typer.Option("--budget", help="Most wrong blocks, such as '1 in 10000' (default: policy.budget).")
+    ] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge a candidate but publish nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
 ) -> None:
@@ -40,27 +47,28 @@ def run(
     names.parse(strategy)
     if rollout != "direct":
         raise UserError(f"--rollout {rollout} is not supported yet: use direct")
-    outcome = _run(flows or [], labels, strategy, state, config, promote, seed)
+    outcome = _run(_options(flows or [], labels, strategy, state, config, promote, wrong, dry_run, seed))
     _print_json(outcome) if as_json else _print(outcome)
     if not outcome.passed:
         raise typer.Exit(REFUSED)
 
 
-def _run(
-    flows: list[Path], labels: Path | None, strategy: str, state: Path, config: Path | None, promote: bool, seed: int
-) -> "Outcome":
-    from finetune import settings
+def _options(
+    flows: list[Path],
+    labels: Path | None,
+    strategy: str,
+    state: Path,
+    config: Path | None,
+    promote: bool,
+    wrong: str,
+    dry_run: bool,
+    seed: int,
+) -> "Options":
+    from finetune import budget, settings
+    from finetune.outcome import Options
 
     found = settings.load(config)
-    try:
-        from finetune import pipeline
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in EXTRA:
-            raise
-        raise UserError(
-            f"fine-tuning needs {error.name}: install the extra, `pip install sluice-proxy[train]`"
-        ) from None
-    options = pipeline.Options(
+    return Options(
         state=state,
         flows=flows,
         labels=labels,
@@ -70,7 +78,21 @@ def _run(
         channel=found.channel,
         promote=promote,
         seed=seed,
+        thresholds=found.thresholds,
+        budget=budget.read(wrong) if wrong else found.budget,
+        dry_run=dry_run,
     )
+
+
+def _run(options: "Options") -> "Outcome":
+    try:
+        from finetune import pipeline
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in EXTRA:
+            raise
+        raise UserError(
+            f"fine-tuning needs {error.name}: install the extra, `pip install sluice-proxy[train]`"
+        ) from None
     return pipeline.run(options)
 
 
@@ -82,12 +104,23 @@ def _print_json(outcome: "Outcome") -> None:
 
 def _print(outcome: "Outcome") -> None:
     for gate in outcome.gates:
-        told = f"{gate.value:.4g} [{gate.low:.4g}, {gate.high:.4g}] limit {gate.limit:.4g}"
-        told = gate.note if gate.needed and not gate.high else f"{told}  {gate.note}".rstrip()
-        print(f"{'pass' if gate.passed else 'FAIL'}  {gate.name:<16}  {told}")
-    if outcome.release is None:
-        refused = ", ".join(gate.name for gate in outcome.gates if not gate.passed)
-        print(f"refused by {refused}; the model in service stays ({outcome.seconds:.0f} s)")
+        _print_gate(gate)
+    for promise in outcome.promises:
+        print(f"{'kept' if promise.kept else 'open'}  {promise.said}")
+    if outcome.refused:
+        print(f"refused by {', '.join(outcome.refused)}; the model in service stays ({outcome.seconds:.0f} s)")
+    elif outcome.release is None:
+        print(f"every gate passed; a dry run publishes nothing ({outcome.seconds:.0f} s)")
     else:
         served = "promoted" if outcome.promoted else f"not promoted: `sluice model promote {outcome.release}`"
         print(f"release {outcome.release} {served} ({outcome.seconds:.0f} s)")
+    if outcome.report:
+        print(f"report: {outcome.report}")
+
+
+def _print_gate(gate: "Gate") -> None:
+    """The verdict in words; beneath it the figures and what is uncertain."""
+    print(f"{'pass' if gate.passed else 'FAIL'}  {gate.name:<18}  {gate.said or gate.note}")
+    if gate.high or gate.limit:
+        figures = f"{gate.value:.4g} [{gate.low:.4g}, {gate.high:.4g}] limit {gate.limit:.4g}"
+        print(f"{'':<26}{figures}  {gate.note}".rstrip())

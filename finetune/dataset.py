@@ -112,6 +112,24 @@ def thin(records: Iterable[FlowRecord], words: Mapping[str, Word]) -> list[Candi
     return kept
 
 
+def rest(records: Iterable[FlowRecord], words: Mapping[str, Word], kept: Iterable[Candidate]) -> list[FlowRecord]:
+    """Unlabelled flows that the caps left out, newest first."""
+    taken = {candidate.record.id for candidate in kept}
+    left = [record for record in records if record.id not in taken and record.id not in words]
+    return sorted(left, key=lambda record: -record.time)
+
+
+def doubtful(
+    candidates: Sequence[Candidate], features: Sequence[Features], threats: Sequence[float], alarms: Sequence[bool]
+) -> list[Example]:
+    """Views that raised an alarm and that nobody labelled: harmless or not, nobody knows."""
+    return [
+        Example(candidate.record, row, Label.BENIGN, 0.0, WEAK, candidate.group, threat)
+        for candidate, row, threat, alarm in zip(candidates, features, threats, alarms, strict=True)
+        if alarm and candidate.word is None
+    ]
+
+
 def examples(
     candidates: Sequence[Candidate], features: Sequence[Features], threats: Sequence[float], alarms: Sequence[bool]
 ) -> list[Example]:
@@ -154,7 +172,7 @@ def split(rows: Sequence[Example]) -> Split:
 
 def balance(rows: Sequence[Example], exempt: frozenset[str], share: float) -> list[Example]:
     """Scale weights so that no client holds more than `share` of the weight that is not exempt (3 clients or more)."""
-    weights = _by_client(rows, exempt)
+    weights = by_client(rows, exempt)
     if len(weights) < JUDGED:
         return list(rows)
     client = max(weights, key=weights.__getitem__)
@@ -168,12 +186,13 @@ def balance(rows: Sequence[Example], exempt: frozenset[str], share: float) -> li
 
 def influence(rows: Sequence[Example], exempt: frozenset[str]) -> tuple[float, int]:
     """The largest share of the weight that one client holds, and how many clients there are."""
-    weights = _by_client(rows, exempt)
+    weights = by_client(rows, exempt)
     total = sum(weights.values())
     return (max(weights.values()) / total if total > 0 else 0.0), len(weights)
 
 
-def _by_client(rows: Sequence[Example], exempt: frozenset[str]) -> dict[str, float]:
+def by_client(rows: Sequence[Example], exempt: frozenset[str]) -> dict[str, float]:
+    """The weight of each client's rows that are not exempt."""
     weights: dict[str, float] = {}
     for row in rows:
         if row.origin not in exempt:

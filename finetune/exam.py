@@ -10,29 +10,35 @@ import numpy.typing as npt
 
 from classifier.artifact import Model
 from classifier.card import OperatingPoints
-from classifier.features import Features, extract, operating_key
+from classifier.features import Features, extract, operating_key, vectorize
 from classifier.records import HARMLESS, Label, Verdict
 from classifier.scorer import Scorer
 from classifier.training import synthetic
 from classifier.training.calibrate import SHARE
 from classifier.training.corpus import Row
 from finetune import acceptance
-from finetune.acceptance import Bools, Gate, Judged
-from finetune.dataset import JUDGED, Example
+from finetune.budget import USUAL, Calm, Promise, promises
+from finetune.dataset import Example, views
+from finetune.gate import Gate, Judged
 from finetune.judging import Judge, Paper, compare
 from finetune.points import Scores, carried
-from finetune.site import Site, graft_paper, paper
+from finetune.site import Site, graft_paper, paper, suspicion
+from finetune.statistics import Bools, area, supports
 from finetune.transplant import Grafted
 
 CALIBRATES: Final = 600
 """Held-out harmless site rows from which half of the groups may set thresholds and only the others judge."""
+SPARE: Final = 1.2
+"""Times as many spare flows as a budget takes are judged: some of them will be near the threshold."""
+NOTHING: Final = Paper([], [], [], [])
 _TIMED, _REPEATS = 40, 7
 _LIFT: Final = (1.0 - SHARE) / SHARE
 
 
 class Exam(NamedTuple):
     """The papers of one run. `scale` (base rows) and `calm` (site rows) set thresholds and judge nothing; neither
-    do `taught`, the labelled rows that were learned from: they say when to stop.
+    do `taught`, the labelled rows that were learned from: they say when to stop. `doubtful` are site rows that raised
+    an alarm and that nobody labelled.
     """
 
     taught: Paper
@@ -44,6 +50,21 @@ class Exam(NamedTuple):
     sentinels: Paper
     scale: Paper
     calm: Paper
+    doubtful: Paper = NOTHING
+
+    @property
+    def attacks(self) -> Paper:
+        """The hostile grafts and the sentinels."""
+        return self.grafts.take(np.flatnonzero(self.grafts.hostile)).join(self.sentinels)
+
+
+class Sitting(NamedTuple):
+    """What came out: the gates, and the rows that they judged as both models see them."""
+
+    gates: list[Gate]
+    site: Judged
+    grafts: Judged
+    base: Judged
 
 
 def prepare(site: Site, grafts: Sequence[Grafted], base: Sequence[Row]) -> Exam:
@@ -62,7 +83,37 @@ def prepare(site: Site, grafts: Sequence[Grafted], base: Sequence[Row]) -> Exam:
         sentinels=_sentinels(),
         scale=known.take(order[1::2]),
         calm=paper(calibrating),
+        doubtful=paper(site.doubtful),
     )
+
+
+def spared(exam: Exam, site: Site, incumbent: Judge, wrong: float) -> Exam:
+    """The exam with as many spare flows of the site as it takes to promise at most the share `wrong` of wrong blocks.
+
+    Where they would not be enough, none are judged: the number alone says so.
+    """
+    wanted = supports(wrong) - len(exam.calm.records)
+    if wanted <= 0 or len(site.spare) < wanted:
+        return exam
+    records = [view for record in site.spare[: round(SPARE * wanted)] for view in views(record)]
+    features = [vectorize(record) for record in records]
+    _, alarms = suspicion(records, features, incumbent)
+    rows = Paper(records, features, [Label.BENIGN] * len(records), [""] * len(records))
+    loud = np.flatnonzero(alarms)
+    return exam._replace(
+        calm=exam.calm.join(rows.take(np.flatnonzero(~alarms))), doubtful=exam.doubtful.join(rows.take(loud))
+    )
+
+
+def promised(exam: Exam, candidate: Judge, wrong: float) -> list[Promise]:
+    """What may be promised of wrong blocks, by kind and phase."""
+    sides = []
+    for rows in (exam.calm, exam.doubtful):
+        quiet = rows.take(np.flatnonzero(~rows.hostile))
+        sides.append((_keys(quiet), np.array([verdict.threat for verdict in candidate.verdicts(quiet.features)])))
+    (keys, calm), (others, loud) = sides
+    scores = {str(key): Calm(calm[keys == key], loud[others == key]) for key in np.unique(keys)}
+    return promises(candidate.points, scores, wrong)
 
 
 def mastered(rows: Sequence[Row], incumbent: Judge) -> list[Row]:
@@ -79,8 +130,8 @@ def _even(verdict: Verdict, labels: Sequence[Label]) -> float:
     return sum(weight[label] for label in labels) / sum(weight.values())
 
 
-def calibrated(exam: Exam, incumbent: Judge, candidate: Judge) -> OperatingPoints:
-    """The incumbent's operating points on the candidate's scale."""
+def calibrated(exam: Exam, incumbent: Judge, candidate: Judge, wrong: float = USUAL) -> OperatingPoints:
+    """The incumbent's operating points on the candidate's scale; `wrong` is the share of harmless flows to block."""
     old, new = (judge.verdicts(exam.scale.features) for judge in (incumbent, candidate))
     calm = np.array([verdict.threat for verdict in candidate.verdicts(exam.calm.features)])
     keys, calm_keys = _keys(exam.scale), _keys(exam.calm)
@@ -97,29 +148,31 @@ def calibrated(exam: Exam, incumbent: Judge, candidate: Judge) -> OperatingPoint
             scanner_after=scanners[1][quiet],
             harmless=calm[(calm_keys == key) & ~exam.calm.hostile],
         )
-    return carried(incumbent.points, scores)
+    return carried(incumbent.points, scores, wrong)
 
 
 def _keys(paper: Paper) -> npt.NDArray[np.str_]:
     return np.array([operating_key(record) for record in paper.records], np.str_)
 
 
-def sit(exam: Exam, site: Site, incumbent: Judge, candidate: Judge, seed: int) -> tuple[list[Gate], dict[str, Any]]:
-    """Every gate but latency, and the figures for the report."""
+def sit(exam: Exam, incumbent: Judge, candidate: Judge, wrong: float = USUAL, seed: int = 0) -> Sitting:
+    """Every gate but influence and latency. `wrong` is the share of harmless flows that may be blocked."""
     own = compare(exam.site, incumbent, candidate)
     base = compare(exam.base, incumbent, candidate)
+    grafts = compare(exam.grafts, incumbent, candidate)
     reported = list(acceptance.reported(compare(exam.labelled, incumbent, candidate)))
     watched = compare(exam.sentinels, incumbent, candidate)
+    mends = bool(reported) and all(gate.passed for gate in reported)
     gates = [
         *reported,
-        acceptance.site_quality(own, mends=bool(reported) and all(gate.passed for gate in reported), seed=seed),
-        *acceptance.site_detection(compare(exam.grafts, incumbent, candidate), _alarming(exam, incumbent), seed=seed),
-        *acceptance.site_alarms(own),
+        acceptance.site_quality(own, mends=mends, seed=seed),
+        acceptance.site_rethresholded(own, mends=mends, seed=seed),
+        *acceptance.site_detection(grafts, _alarming(exam, incumbent), seed=seed),
+        *acceptance.site_alarms(own, wrong),
         *acceptance.base_quality(base, seed=seed),
         acceptance.sentinels(watched.rank_before, watched.rank_after),
-        acceptance.influence(*site.influence, JUDGED),
     ]
-    return gates, {"site": {**site.counts, **_figures(own)}, "base": _figures(base)}
+    return Sitting(gates, own, grafts, base)
 
 
 def mended(exam: Exam, incumbent: Judge, candidate: Judge) -> bool:
@@ -177,7 +230,7 @@ def _sentinels() -> Paper:
     return Paper(records, [extract(record) for record in records], labels, [str(i) for i in range(len(records))])
 
 
-def _figures(rows: Judged) -> dict[str, Any]:
+def figures(rows: Judged) -> dict[str, Any]:
     """What the report says of a set of rows, before and after."""
     ones = np.ones(len(rows.labels))
     found: dict[str, Any] = {"hostile": int(rows.hostile.sum()), "harmless": int((~rows.hostile).sum())}
@@ -185,7 +238,7 @@ def _figures(rows: Judged) -> dict[str, Any]:
         ("before", rows.threat_before, rows.rank_before),
         ("after", rows.threat_after, rows.rank_after),
     ):
-        found[f"auroc_{when}"] = acceptance.area(rows.hostile, threat, ones) if len(ones) else None
+        found[f"auroc_{when}"] = area(rows.hostile, threat, ones) if len(ones) else None
         for name, least in (("flagged", 1), ("blocked", 2)):
             for side, chosen in (("hostile", rows.hostile), ("harmless", ~rows.hostile)):
                 share = float((rank[chosen] >= least).mean()) if chosen.any() else None

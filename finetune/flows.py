@@ -14,7 +14,7 @@ from classifier.importers import BadLine
 from classifier.masking import mask
 from classifier.records import FlowRecord
 
-LIMIT: Final = 20_000
+LIMIT: Final = 40_000
 _CAPTURES: Final = (".parquet", ".arrows")
 
 

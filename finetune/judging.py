@@ -10,8 +10,9 @@ from classifier.card import OperatingPoints
 from classifier.features import Features
 from classifier.records import HARMLESS, FlowRecord, Label, Verdict
 from classifier.scorer import Scorer
-from classifier.thresholds import Thresholds
-from finetune.acceptance import Bools, Floats, Ints, Judged
+from classifier.thresholds import BLOCK_AT, Overrides, Thresholds
+from finetune.gate import Ints, Judged
+from finetune.statistics import Bools, Floats
 
 RANKS: Final = {"allow": 0, "flag": 1, "block": 2}
 
@@ -49,13 +50,24 @@ class Paper(NamedTuple):
         )
 
 
-class Judge:
-    """A model under operating points, its card's unless told."""
+class Policy(NamedTuple):
+    """What an operator put over a model's own thresholds (`[policy]`)."""
 
-    def __init__(self, model: Model, points: OperatingPoints | None = None) -> None:
+    thresholds: Overrides
+    block_at: str
+
+
+UNTOUCHED: Final = Policy({}, BLOCK_AT)
+"""The model's own thresholds."""
+
+
+class Judge:
+    """A model under operating points, its card's unless told, and an operator's policy."""
+
+    def __init__(self, model: Model, points: OperatingPoints | None = None, policy: Policy = UNTOUCHED) -> None:
         self.points = model.card.operating_points if points is None else points
         self._scorer = Scorer(model)
-        self._thresholds = Thresholds(self.points)
+        self._thresholds = Thresholds(self.points, policy.thresholds, block_at=policy.block_at)
 
     def opinion(self, records: Sequence[FlowRecord], features: Sequence[Features]) -> tuple[Floats, Ints]:
         """Threats float [N] and ranks int [N] (0 allowed, 1 flagged, 2 blocked). Raises BadScore."""
@@ -67,6 +79,22 @@ class Judge:
     def verdicts(self, features: Sequence[Features]) -> list[Verdict]:
         """What the model says of each row. Raises BadScore."""
         return self._scorer.score_many(features)
+
+
+class Remembering(Judge):
+    """A judge that looks at the same rows once, told apart by the list they are in: an incumbent is asked for every
+    candidate.
+    """
+
+    def __init__(self, model: Model, policy: Policy = UNTOUCHED) -> None:
+        super().__init__(model, policy=policy)
+        self._known: dict[int, tuple[Sequence[Features], list[Verdict]]] = {}
+
+    def verdicts(self, features: Sequence[Features]) -> list[Verdict]:
+        """See `Judge`."""
+        if id(features) not in self._known:
+            self._known[id(features)] = features, super().verdicts(features)  # the list must live as long as its id
+        return self._known[id(features)][1]
 
 
 def compare(paper: Paper, incumbent: Judge, candidate: Judge) -> Judged:

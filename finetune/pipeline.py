@@ -1,101 +1,47 @@
-"""`sluice finetune run`, read top to bottom: flows → labels → split → two stages of training → gates → release.
+"""`sluice finetune run`, read top to bottom: flows → labels → split → training in stages → gates → release → report.
 
 Everything is seeded. Nothing is published before every gate has passed, and publishing is one rename: a run that
-is interrupted leaves no half-written release.
+is interrupted leaves no half-written release, and the next one with the same inputs goes on where it stopped.
 """
 
 import datetime
 import fcntl
-import json
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
-from classifier.artifact import Model, ModelCard
 from classifier.errors import UserError
-from classifier.features import SCHEMA
 from classifier.journal import Journal
-from classifier.records import HARMLESS, LABELS
-from classifier.registry import MODEL, STABLE, Registry
-from classifier.training.corpus import Row, digests
-from classifier.training.export import export, load_weights, save_weights
-from classifier.training.fit import FitReport
+from classifier.records import HARMLESS
+from classifier.registry import Registry
+from classifier.training.corpus import Row
+from classifier.training.fisher import FISHER, Fisher
+from classifier.training.fisher import read as read_fisher
+from classifier.training.fisher import save as save_fisher
 from classifier.training.network import Network
-from classifier.training.train import golden_rows
-from finetune import exam
-from finetune.acceptance import Gate
-from finetune.candidate import Material, make
+from classifier.training.progress import Bar
+from finetune import bench, exam, influence
+from finetune.basis import remembered
+from finetune.bench import Bench, Incumbent
+from finetune.candidate import Material, consolidate, make
 from finetune.exam import Exam
-from finetune.judging import Judge
-from finetune.replay import base_rows, lessons
-from finetune.site import Site, gather, grafted
-from finetune.strategies.names import DEFAULT
+from finetune.outcome import Options, Outcome
+from finetune.replay import lessons
+from finetune.report import page
+from finetune.report.story import Story
+from finetune.site import Site, collect, gather, grafted
 from finetune.strategies.recipes import recipe
 from finetune.teaching import share_cores
+from finetune.work import Work
 
-WEIGHTS: Final = "weights.safetensors"
 LEARNED, EXAMINED = 600, 400
 """Hostile grafts to learn from and to judge by, and as many harmless ones."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """What to learn from and what to do with the result.
-
-    `flows` empty: the state's captures. `registry` is the state directory of the releases where it is another one.
-    """
-
-    state: Path
-    registry: Path | None = None
-    flows: Sequence[Path] = ()
-    labels: Path | None = None
-    strategy: str = DEFAULT
-    corpus: Path | None = None
-    channel: str = STABLE
-    promote: bool = True
-    seed: int = 0
-
-
-class Outcome(msgspec.Struct):
-    """What `--json` prints. `release` is None when a gate refused the candidate."""
-
-    release: str | None
-    promoted: bool
-    gates: list[Gate]
-    site: dict[str, Any]
-    base: dict[str, Any]
-    seconds: float
-
-    @property
-    def passed(self) -> bool:
-        """Whether every gate passed."""
-        return all(gate.passed for gate in self.gates)
-
-
-@dataclass(frozen=True)
-class Incumbent:
-    """The release that a candidate must beat."""
-
-    release: str
-    model: Model
-    judge: Judge
-
-
-@dataclass(frozen=True)
-class Bench:
-    """What every candidate of a run is made and measured with. `folder` becomes the release."""
-
-    options: Options
-    incumbent: Incumbent
-    exam: Exam
-    card: ModelCard
-    folder: Path
+REPORT: Final = "report.html"
 
 
 def run(options: Options, shipped: Path | None = None) -> Outcome:
@@ -103,27 +49,85 @@ def run(options: Options, shipped: Path | None = None) -> Outcome:
 
     `shipped` is the release to start from where nothing was promoted, by default the one in the package.
     """
-    begun = time.monotonic()
     share_cores()
-    chosen = recipe(options.strategy)
     registry = Registry(options.registry or options.state, shipped=shipped)
     with exclusive(options.state), tempfile.TemporaryDirectory(prefix="sluice-") as scratch:
-        incumbent = _incumbent(registry, options.channel)
-        network = _weights(registry, incumbent.release, Path(scratch))
-        site = gather(options.state, options.flows, options.labels, incumbent.judge)
-        practice, questions = base_rows(options.corpus, options.seed)
-        material = _material(site, exam.mastered(practice, incumbent.judge), options.seed)
-        paper = _paper(site, questions, options)
-        bench = Bench(options, incumbent, paper, _card(options, incumbent, site), _folder(scratch))
-        tuned, reports = make(network, chosen, material, _mended(bench), options.seed)
-        candidate = _exported(tuned, bench)
-        gates, figures = exam.sit(paper, site, incumbent.judge, Judge(candidate), options.seed)
-        gates.append(exam.race(incumbent.model, candidate, paper.labelled.features))
-        outcome = Outcome(None, False, gates, figures["site"], figures["base"], round(time.monotonic() - begun, 2))
-        if outcome.passed:
-            _publish(outcome, tuned, bench, registry, reports)
-        _note(options.state, outcome, incumbent.release)
+        incumbent = bench.incumbent(registry, options, Path(scratch))
+        work = Work(options.state / "finetune" / "work", _inputs(options, incumbent.release))
+        try:
+            outcome = _attempt(options, registry, incumbent, work, _folder(scratch))
+        except KeyboardInterrupt:
+            print("sluice: interrupted; the same command goes on from here", file=sys.stderr)
+            raise
+        except Exception:
+            work.clear()
+            raise
+        work.clear()
     return outcome
+
+
+def _attempt(options: Options, registry: Registry, incumbent: Incumbent, work: Work, folder: Path) -> Outcome:
+    begun = time.monotonic()
+    chosen = recipe(options.strategy)
+    flows = work.chosen(lambda: collect(options.state, options.flows, options.labels))
+    if work.resumed:
+        print(f"sluice: going on with an interrupted run and its {len(flows.records):,} flows", file=sys.stderr)
+    with Bar("Rows", 4) as bar:
+        site = gather(flows.records, flows.words, incumbent.judge)
+        bar.at(1)
+        practice, questions = remembered(options.corpus, options.seed, options.state / "finetune")
+        bar.at(2)
+        fisher = _fisher(registry, incumbent.release, incumbent.network, "ewc" in chosen.parts)
+        material = _material(site, exam.mastered(practice, incumbent.judge), fisher, options.seed)
+        bar.at(3)
+        paper = exam.spared(_paper(site, questions, options), site, incumbent.judge, options.budget)
+        bar.at(4)
+    made = Bench(options, incumbent, paper, bench.card(options, incumbent, site), folder)
+    tuned, reports = make(incumbent.network, chosen, material, made.mended, options.seed, work)
+    story = _judged(made, tuned, site, material)
+    story = story._replace(reports=reports, seconds=round(time.monotonic() - begun, 2))
+    outcome = _outcome(options, story, work.resumed)
+    if outcome.passed and not options.dry_run:
+        save_fisher(consolidate(material, incumbent.network, tuned, options.seed), folder / FISHER)
+        page.write(folder / REPORT, story)
+        bench.publish(outcome, tuned, made, registry, reports)
+        outcome.report = str(registry.path(outcome.release or "") / REPORT)
+    else:
+        outcome.report = str(_aside(options.state, story))
+    _note(options.state, outcome, incumbent.release)
+    return outcome
+
+
+def _judged(made: Bench, tuned: Network, site: Site, material: Material) -> Story:
+    """The candidate before every gate."""
+    options, incumbent, paper = made.options, made.incumbent, made.exam
+    with Bar("Judging", 4) as bar:
+        candidate = made.exported(tuned)
+        bar.at(1)
+        judge = made.judge(candidate)
+        sitting = exam.sit(paper, incumbent.judge, judge, options.budget, options.seed)
+        bar.at(2)
+        pull, suspect = influence.judged(incumbent.network, material, paper.attacks, made.yardstick(), options.seed)
+        bar.at(3)
+        gates = [*sitting.gates, pull, exam.race(incumbent.model, candidate, paper.labelled.features)]
+        bar.at(4)
+    promises = exam.promised(paper, judge, options.budget)
+    return Story(options, incumbent.release, site, paper, sitting, gates, promises, suspect)
+
+
+def _outcome(options: Options, story: Story, resumed: bool) -> Outcome:
+    return Outcome(
+        None,
+        False,
+        story.gates,
+        {**story.site.counts, **exam.figures(story.sitting.site)},
+        exam.figures(story.sitting.base),
+        story.seconds,
+        f"1 in {round(1 / options.budget)}",
+        story.promises,
+        options.dry_run,
+        resumed,
+    )
 
 
 @contextmanager
@@ -142,19 +146,16 @@ def exclusive(state: Path) -> Iterator[None]:
         yield
 
 
-def _incumbent(registry: Registry, channel: str) -> Incumbent:
-    release = registry.resolve(channel)
-    model = registry.load(release, "cpu")
-    return Incumbent(release, model, Judge(model))
+def _fisher(registry: Registry, release: str, network: Network, wanted: bool) -> Fisher | None:
+    """The release's Fisher information; None, and a note where it is `wanted`, for a release made without."""
+    if (registry.path(release) / FISHER).exists():
+        return read_fisher(registry.read(release, FISHER), network)
+    if wanted:
+        print(f"sluice: {release} has no {FISHER}; what matters to it is measured on base traffic", file=sys.stderr)
+    return None
 
 
-def _weights(registry: Registry, release: str, work: Path) -> Network:
-    path = work / WEIGHTS
-    path.write_bytes(registry.read(release, WEIGHTS))
-    return load_weights(path)
-
-
-def _material(site: Site, base: Sequence[Row], seed: int) -> Material:
+def _material(site: Site, base: Sequence[Row], fisher: Fisher | None, seed: int) -> Material:
     """What to learn from; of the base only what the incumbent masters."""
     grafts = grafted(site.train, f"train {seed}", LEARNED)
     return Material(
@@ -162,6 +163,7 @@ def _material(site: Site, base: Sequence[Row], seed: int) -> Material:
         hostile=lessons((graft.record, (graft.label,), 1.0) for graft in grafts if graft.label not in HARMLESS),
         disguised=lessons((graft.record, HARMLESS, 1.0) for graft in grafts if graft.label in HARMLESS),
         base=lessons((row.record, row.labels, row.weight) for row in base),
+        fisher=fisher,
     )
 
 
@@ -172,50 +174,19 @@ def _paper(site: Site, base: Sequence[Row], options: Options) -> Exam:
     return exam.prepare(site, grafts, base)
 
 
-def _card(options: Options, incumbent: Incumbent, site: Site) -> ModelCard:
-    before = incumbent.model.card
-    return ModelCard(
-        schema=SCHEMA,
-        labels=list(LABELS),
-        parent=incumbent.release,
-        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        method=f"finetune {options.strategy}, seed {options.seed}",
-        data={**site.digests, **(digests(options.corpus) if options.corpus else {})},
-        temperature=before.temperature,
-        metrics={"examples": site.counts},
-    )
-
-
-def _mended(bench: Bench) -> Callable[[Network], bool]:
-    return lambda network: exam.mended(bench.exam, bench.incumbent.judge, Judge(_exported(network, bench)))
-
-
-def _exported(network: Network, bench: Bench) -> Model:
-    """The candidate as a file, with operating points by its own scores."""
-    path, points = bench.folder / MODEL, bench.incumbent.judge.points
-    export(network, path, msgspec.structs.replace(bench.card, operating_points=points), golden_rows())
-    moved = exam.calibrated(bench.exam, bench.incumbent.judge, Judge(Model.load(path, "cpu")))
-    if moved != points:
-        export(network, path, msgspec.structs.replace(bench.card, operating_points=moved), golden_rows())
-    return Model.load(path, "cpu")
-
-
-def _publish(
-    outcome: Outcome, network: Network, bench: Bench, registry: Registry, reports: Sequence[FitReport]
-) -> None:
-    options, parent = bench.options, bench.incumbent.release
-    save_weights(network, bench.folder / WEIGHTS)
-    report = {
-        "parent": parent,
-        "settings": {"strategy": options.strategy, "seed": options.seed, "corpus": options.corpus is not None},
-        "stages": [asdict(each) for each in reports],
-        **{name: msgspec.to_builtins(getattr(outcome, name)) for name in ("gates", "site", "base", "seconds")},
+def _inputs(options: Options, release: str) -> dict[str, Any]:
+    """Whatever decides what a run does; of captures, which grow by the minute, only that they are meant."""
+    journal = Journal(options.state / "sluice.db")
+    said = sorted((flow, str(row.label), row.weight) for flow, row in journal.labels().items())
+    journal.close()
+    told = [*options.flows, *([options.labels] if options.labels else [])]
+    files = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in told if path.exists()]
+    return {
+        "release": release,
+        "labels": sha256(repr(said).encode()).hexdigest(),
+        "files": files,
+        "rest": repr((options.strategy, options.seed, options.corpus, options.budget, options.thresholds)),
     }
-    (bench.folder / "report.json").write_text(json.dumps(report, indent=1) + "\n")
-    outcome.release = registry.publish(bench.folder, parent=parent, method=bench.card.method)
-    if options.promote:
-        registry.promote(outcome.release, options.channel)
-        outcome.promoted = True
 
 
 def _folder(scratch: str) -> Path:
@@ -224,10 +195,18 @@ def _folder(scratch: str) -> Path:
     return folder
 
 
+def _aside(state: Path, story: Story) -> Path:
+    """The report of a run that made no release."""
+    folder = state / "finetune" / "reports"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / f"{datetime.datetime.now(datetime.UTC):%Y%m%d-%H%M%S}.html"
+    page.write(path, story)
+    return path
+
+
 def _note(state: Path, outcome: Outcome, parent: str) -> None:
-    refused = ", ".join(gate.name for gate in outcome.gates if not gate.passed)
+    refused = ", ".join(outcome.refused)
+    done = "dry run" if outcome.dry_run else outcome.release
     journal = Journal(state / "sluice.db")
-    journal.audit(
-        "finetune", f"refused by {refused} (from {parent})" if refused else f"{outcome.release} from {parent}"
-    )
+    journal.audit("finetune", f"refused by {refused} (from {parent})" if refused else f"{done} from {parent}")
     journal.close()

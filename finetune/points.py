@@ -22,8 +22,9 @@ import numpy.typing as npt
 from classifier.card import OperatingPoint, OperatingPoints
 from classifier.evaluate import threshold_at_fpr
 from classifier.records import Label
-from classifier.thresholds import THREAT
-from finetune.acceptance import supports
+from classifier.thresholds import THREAT, rate
+from finetune.budget import USUAL
+from finetune.statistics import supports
 
 Floats = npt.NDArray[np.float64]
 
@@ -46,15 +47,18 @@ class Scores(NamedTuple):
     """Threats of the site's harmless rows under the candidate."""
 
 
-def carried(points: OperatingPoints, scores: Mapping[str, Scores]) -> OperatingPoints:
-    """The points of threat and scanner on the candidate's scale; other points, and those without rows, stay."""
-    return {key: _carried(named, scores[key]) if key in scores else named for key, named in points.items()}
+def carried(points: OperatingPoints, scores: Mapping[str, Scores], wrong: float = USUAL) -> OperatingPoints:
+    """The points of threat and scanner on the candidate's scale; other points, and those without rows, stay.
+
+    `wrong` is the share of harmless flows that may be blocked: the point that blocks under it is held to it.
+    """
+    return {key: _carried(named, scores[key], wrong) if key in scores else named for key, named in points.items()}
 
 
-def _carried(named: Points, scores: Scores) -> Points:
+def _carried(named: Points, scores: Scores, wrong: float) -> Points:
     moved = dict(named)
     if THREAT in named:
-        moved[THREAT] = _threats(named[THREAT], scores)
+        moved[THREAT] = _threats(named[THREAT], scores, wrong)
     if Label.SCANNER in named:
         moved[Label.SCANNER] = {
             rate: _at(point, _matched(point.threshold, scores.scanner_before, scores.scanner_after))
@@ -63,18 +67,19 @@ def _carried(named: Points, scores: Scores) -> Points:
     return moved
 
 
-def _threats(points: Mapping[str, OperatingPoint], scores: Scores) -> dict[str, OperatingPoint]:
+def _threats(points: Mapping[str, OperatingPoint], scores: Scores, wrong: float) -> dict[str, OperatingPoint]:
     found: dict[str, OperatingPoint] = {}
     floor = 0.0
-    for rate in RATES:
-        if rate not in points:
+    for name in RATES:
+        if name not in points:
             continue
-        point = _at(points[rate], _matched(points[rate].threshold, scores.before, scores.after))
-        if len(scores.harmless) >= supports(float(rate)):
-            own = threshold_at_fpr(scores.harmless, float(rate))
+        point = _at(points[name], _matched(points[name].threshold, scores.before, scores.after))
+        share = wrong if name == rate(wrong) else float(name)
+        if len(scores.harmless) >= supports(share):
+            own = threshold_at_fpr(scores.harmless, share)
             point = own if own.threshold > point.threshold else point
         floor = max(floor, point.threshold)
-        found[rate] = _at(point, floor)
+        found[name] = _at(point, floor)
     return found
 
 

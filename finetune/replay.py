@@ -4,6 +4,8 @@ Replay keeps base quality where every other cheap method lets it go (Rolnick et 
 rows are the corpora's where they are at hand, else the shipped synthetic traffic.
 """
 
+import random
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -15,14 +17,18 @@ import torch
 from classifier.features import BLOCK, Features, Tokens, extract
 from classifier.records import HARMLESS, FlowRecord, Label
 from classifier.training.arrays import mask_of
-from classifier.training.corpus import Row
+from classifier.training.corpus import Row, rows
 from classifier.training.data import training_rows
 from classifier.training.fit import Batch
 
 SIZE: Final = 64
 """Rows of a batch."""
-PRACTISED, ASKED, CORPUS = 3000, 4000, 16_000
-"""Synthetic rows to practise and to judge by; corpus rows for both (a twentieth judges)."""
+PRACTISED, ASKED, CORPUS = 3000, 4000, 12_000
+"""Synthetic rows to practise and to judge by; corpus rows to practise."""
+EACH: Final = 1300
+"""Corpus rows of a label to judge by: half of them set thresholds, and a verdict of its own takes 600."""
+LENDERS: Final = 3000
+"""Training rows that lend hosts and headers to the rows that judge."""
 _OTHER: Final = 7919
 """Seed offset of the synthetic rows that judge: another stream of the same grammars."""
 
@@ -81,16 +87,39 @@ def batch(lessons: Sequence[Lesson], rng: np.random.Generator) -> Batch:
 
 
 def base_rows(corpus: Path | None, seed: int) -> tuple[list[Row], list[Row]]:
-    """Base rows to practise and base rows to judge by. Raises UserError when the corpus is incomplete."""
+    """Base rows to practise and base rows to judge by, which are of groups and sources that no base model learned from.
+
+    Raises UserError when the corpus is incomplete.
+    """
     if corpus is None:
         return list(training_rows(None, seed, PRACTISED)), list(training_rows(None, seed + _OTHER, ASKED))
-    rows = list(training_rows(corpus, seed, CORPUS))
-    return [row for row in rows if row.part == "train"], [row for row in rows if row.part == "val"]
+    sides: dict[str, list[Row]] = {"train": [], "val": [], "holdout": []}
+    for row in rows(corpus):
+        sides[row.part].append(row)
+    rng = random.Random(f"base {seed}")
+    lent = rng.sample(sides["train"], min(LENDERS, len(sides["train"])))
+    asked = [*_evenly(sides["val"], rng), *lent]
+    return (
+        [row for row in training_rows(corpus, seed, CORPUS, known=sides["train"]) if row.part == "train"],
+        [row for row in training_rows(corpus, seed + _OTHER, known=asked) if row.part == "val"],
+    )
 
 
-def lessons(rows: Iterable[tuple[FlowRecord, tuple[Label, ...], float]]) -> list[Lesson]:
+def _evenly(found: list[Row], rng: random.Random) -> list[Row]:
+    """At most `EACH` rows of a label, harmless ones three times as many."""
+    counts: Counter[Label] = Counter()
+    kept = []
+    for row in rng.sample(found, len(found)):
+        label = row.labels[0]
+        counts[label] += 1
+        if counts[label] <= EACH * (3 if label in HARMLESS else 1):
+            kept.append(row)
+    return kept
+
+
+def lessons(found: Iterable[tuple[FlowRecord, tuple[Label, ...], float]]) -> list[Lesson]:
     """Records with the labels they may have and their weights, as lessons (see `lesson`)."""
-    return [lesson(extract(record), labels, weight) for record, labels, weight in rows]
+    return [lesson(extract(record), labels, weight) for record, labels, weight in found]
 
 
 def lesson(features: Features, labels: tuple[Label, ...], weight: float) -> Lesson:

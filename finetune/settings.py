@@ -1,4 +1,5 @@
-"""What fine-tuning reads of `sluice.toml`: `[finetune] corpus`, `[model] channel` and `[model] registry`.
+"""What fine-tuning reads of `sluice.toml`: `[finetune] corpus`, `[model] channel` and `registry`, and of `[policy]`
+the thresholds and the budget that a candidate will be served under.
 
 The proxy checks the whole file when it starts; here other tables are none of our business.
 """
@@ -10,18 +11,23 @@ from typing import Any, Final
 import msgspec
 
 from classifier.errors import UserError
+from classifier.thresholds import THREAT, Limits, Overrides
+from finetune import budget
 
 DEFAULT: Final = Path("sluice.toml")
 
 
 class Settings(msgspec.Struct, frozen=True):
     """`corpus` is None where none is set; `registry` is the state directory whose releases are served, None
-    for the run's own; `channel` is what is improved upon and promoted.
+    for the run's own; `channel` is what is improved upon and promoted. `budget` is the share of harmless flows that
+    may be blocked.
     """
 
     corpus: Path | None
     channel: str
     registry: Path | None
+    thresholds: Overrides = msgspec.field(default_factory=dict)
+    budget: float = budget.USUAL
 
 
 class _Model(msgspec.Struct):
@@ -33,9 +39,24 @@ class _Finetune(msgspec.Struct, forbid_unknown_fields=True):
     corpus: str = ""
 
 
+class _Limits(msgspec.Struct):
+    flag: float | None = None
+    block: float | None = None
+
+
+class _Budget(msgspec.Struct):
+    wrong_blocks: str = "1/10000"
+
+
+class _Policy(msgspec.Struct):
+    thresholds: dict[str, dict[str, float | _Limits]] = msgspec.field(default_factory=dict)
+    budget: _Budget = msgspec.field(default_factory=_Budget)
+
+
 class _File(msgspec.Struct):
     model: _Model = msgspec.field(default_factory=_Model)
     finetune: _Finetune = msgspec.field(default_factory=_Finetune)
+    policy: _Policy = msgspec.field(default_factory=_Policy)
 
 
 def load(path: Path | None) -> Settings:
@@ -50,7 +71,22 @@ def load(path: Path | None) -> Settings:
     if corpus and not corpus.is_dir():
         raise UserError(f"{file}: finetune.corpus: {corpus} is not a folder; leave it out to replay synthetic traffic")
     registry = folder / content.model.registry if content.model.registry else None
-    return Settings(corpus, content.model.channel, registry)
+    try:
+        wrong = budget.read(content.policy.budget.wrong_blocks)
+    except UserError as error:
+        raise UserError(f"{file}: policy.budget: {error}") from None
+    return Settings(corpus, content.model.channel, registry, _overrides(content.policy), wrong)
+
+
+def _overrides(policy: _Policy) -> Overrides:
+    """As `proxy.values.thresholds` reads them: `flag` and `block` are about the threat, tables about a label."""
+    found: dict[str, dict[str, Limits]] = {}
+    for scope, table in policy.thresholds.items():
+        found[scope] = {name: Limits(own.flag, own.block) for name, own in table.items() if isinstance(own, _Limits)}
+        own = {name: value for name, value in table.items() if not isinstance(value, _Limits)}
+        if own:
+            found[scope][THREAT] = Limits(own.get("flag"), own.get("block"))
+    return found
 
 
 def _checked(file: Path) -> _File:

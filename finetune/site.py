@@ -7,19 +7,31 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from classifier.errors import UserError
-from classifier.features import extract, vectorize
+from classifier.features import Features, extract, vectorize
 from classifier.journal import Journal
 from classifier.records import HARMLESS, FlowRecord, to_json
 from finetune import flows, labels
 from finetune.acceptance import INFLUENCE
-from finetune.dataset import Example, Split, balance, examples, influence, split, thin
+from finetune.dataset import (
+    Example,
+    Split,
+    balance,
+    by_client,
+    doubtful,
+    examples,
+    influence,
+    rest,
+    split,
+    thin,
+)
 from finetune.judging import Judge, Paper
 from finetune.labels import EXEMPT, Word
+from finetune.statistics import Bools, Floats
 from finetune.transplant import Grafted, transplant
 
 SUSPICIOUS: Final = 0.05
@@ -29,15 +41,29 @@ SHOWN: Final = 5
 """Unreadable parts of the input that are named one by one."""
 
 
+class Chosen(msgspec.Struct):
+    """The flows of a run (masked), and what people say of them by flow id."""
+
+    records: list[FlowRecord]
+    words: dict[str, Word]
+
+
 @dataclass(frozen=True)
 class Site:
-    """What is known of the site. `influence` is the largest share of one client and how many clients there are."""
+    """What is known of the site. `influence` is the largest share of one client and how many clients there are.
+
+    `doubtful` are views that raised an alarm and that nobody labelled, `spare` unlabelled flows beyond the caps, newest
+    first: nothing is learned from either. `sources` is what a report says of the flows.
+    """
 
     train: list[Example]
     holdout: list[Example]
     influence: tuple[float, int]
     counts: dict[str, int] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
+    doubtful: list[Example] = field(default_factory=list)
+    spare: list[FlowRecord] = field(default_factory=list)
+    sources: dict[str, Any] = field(default_factory=dict)
 
     @property
     def labelled(self) -> list[Example]:
@@ -45,22 +71,38 @@ class Site:
         return [row for row in (*self.train, *self.holdout) if not row.weak]
 
 
-def gather(state: Path, files: Sequence[Path], label_file: Path | None, incumbent: Judge) -> Site:
+def gather(records: Sequence[FlowRecord], words: Mapping[str, Word], incumbent: Judge) -> Site:
     """Flows and words of a site, judged by the incumbent and split. Raises UserError when nothing is labelled."""
-    records, words = _labelled(state, files, label_file)
     candidates = thin(records, words)
     views = [candidate.record for candidate in candidates]
     rows = [vectorize(view) for view in views]
-    threats, ranks = incumbent.opinion(views, rows)
-    # A kind and phase without operating points raises no alarm however high the threat.
-    found = examples(candidates, rows, threats.tolist(), ((ranks > 0) | (threats >= SUSPICIOUS)).tolist())
+    threats, alarms = suspicion(views, rows, incumbent)
+    found = examples(candidates, rows, threats.tolist(), alarms.tolist())
     if all(row.weak for row in found):
         raise UserError(
             "no labelled flow to learn from; label some with `sluice label ID benign` or give --labels FILE"
         )
     train, holdout = split(found)
     train = balance(train, EXEMPT, INFLUENCE)
-    return Site(train, holdout, influence(train, EXEMPT), _counts(Split(train, holdout)), _digests(records, words))
+    spare = rest(records, words, candidates)
+    return Site(
+        train,
+        holdout,
+        influence(train, EXEMPT),
+        _counts(Split(train, holdout)),
+        _digests(records, words),
+        doubtful(candidates, rows, threats.tolist(), alarms.tolist()),
+        spare,
+        _sources(records, words, spare, train),
+    )
+
+
+def suspicion(records: Sequence[FlowRecord], rows: Sequence[Features], judge: Judge) -> tuple[Floats, Bools]:
+    """Threats float [N], and bool [N] whether a row is too suspicious to be taken for harmless unlabelled: an alarm,
+    or a high threat where its kind and phase has no operating points.
+    """
+    threats, ranks = judge.opinion(records, rows)
+    return threats, (ranks > 0) | (threats >= SUSPICIOUS)
 
 
 def grafted(rows: Sequence[Example], seed: str, count: int) -> list[Grafted]:
@@ -98,7 +140,8 @@ def graft_paper(grafts: Iterable[Grafted]) -> Paper:
     )
 
 
-def _labelled(state: Path, files: Sequence[Path], label_file: Path | None) -> tuple[list[FlowRecord], dict[str, Word]]:
+def collect(state: Path, files: Sequence[Path], label_file: Path | None) -> Chosen:
+    """The flows of `files`, by default the state's captures, and what people say of them. Raises UserError."""
     journal = Journal(state / "sluice.db")
     said = {flow: Word(label=row.label, weight=row.weight, origin=row.origin) for flow, row in journal.labels().items()}
     told = labels.merge([said, labels.read(label_file) if label_file else {}])
@@ -117,7 +160,7 @@ def _labelled(state: Path, files: Sequence[Path], label_file: Path | None) -> tu
     journal.close()
     if unknown and label_file:
         print(f"sluice: {len(unknown)} labels name no flow at hand, {unknown[0]!r} for one", file=sys.stderr)
-    return [*records, *extra], labels.merge([labels.own(records), words])
+    return Chosen([*records, *extra], labels.merge([labels.own(records), words]))
 
 
 def _event(journal: Journal, name: str) -> FlowRecord | None:
@@ -133,6 +176,25 @@ def _counts(rows: Split) -> dict[str, int]:
     )
     names = ("train_labelled", "train_weak", "holdout_labelled", "holdout_weak")
     return {name: kinds[name] for name in names}
+
+
+def _sources(
+    records: Sequence[FlowRecord], words: Mapping[str, Word], spare: Sequence[FlowRecord], train: Sequence[Example]
+) -> dict[str, Any]:
+    """Flows, clients and hosts seen; flows that the caps left out; labels by origin; clients by their share."""
+    weights = by_client(train, EXEMPT)
+    total = sum(weights.values())
+    heaviest = sorted(weights.items(), key=lambda item: -item[1])[:SHOWN]
+    ids = {record.id for record in records}
+    told = Counter(f"{word.origin}: {word.label}" for flow, word in words.items() if flow in ids)
+    return {
+        "flows": len(records),
+        "clients": len({record.client for record in records}),
+        "hosts": len({record.site for record in records}),
+        "capped": len(spare),
+        "labels": dict(sorted(told.items())),
+        "heaviest": {client: round(weight / total, 4) for client, weight in heaviest} if total else {},
+    }
 
 
 def _digests(records: Iterable[FlowRecord], words: Mapping[str, Word]) -> dict[str, str]:

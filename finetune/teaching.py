@@ -1,7 +1,8 @@
 """What the network is taught: the site's lessons and the base's, mixed in every batch, one stage at a time."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Final
 
 import torch
@@ -22,6 +23,8 @@ Three labels are as loud as three thousand captures, and there are attacks enoug
 """
 STEPS: Final = 240
 """Of all stages together; a stage that is repeated takes its own again."""
+EVERY: Final = 20
+"""Steps between two checkpoints: some seconds of work."""
 
 
 NO_ATTACKS: Final = (
@@ -44,34 +47,54 @@ def mixer(
 ) -> Mixer:
     """Batches for a site, half of `base` where there is one; `hostile` and `disguised` are grafts.
 
-    A weakly benign row may keep whichever harmless label the incumbent gives it. Raises UserError when there is no
-    attack to learn: what is taught harmless rows alone learns to let everything pass.
+    Raises UserError when there is no attack to learn: what is taught harmless rows alone learns to let everything
+    pass.
     """
-    labelled = [lesson(row.features, (row.label,), row.weight) for row in train if not row.weak]
-    weak = [lesson(row.features, HARMLESS, row.weight) for row in train if row.weak]
-    if not any(_is_hostile(row) for rows in (labelled, hostile, base) for row in rows):
+    site = pools(train, hostile, disguised)
+    if not any(_is_hostile(row) for rows in (*(pool.lessons for pool in site), base) for row in rows):
         raise UserError(NO_ATTACKS)
-    pools = [
-        Pool(_nonzero(labelled), LABELLED),
+    return Mixer(site, base, seed=seed)
+
+
+def pools(train: Sequence[Example], hostile: Sequence[Lesson], disguised: Sequence[Lesson]) -> list[Pool]:
+    """The site's lessons by their shares. A weakly benign row may keep any harmless label that the incumbent gives."""
+    return [
+        Pool(site_lessons(row for row in train if not row.weak), LABELLED),
         Pool(hostile, ATTACKED),
         Pool(disguised, DISGUISED),
-        Pool(_nonzero(weak), WEAK),
+        Pool(site_lessons(row for row in train if row.weak), WEAK),
     ]
-    return Mixer(pools, base, seed=seed)
+
+
+def site_lessons(rows: Iterable[Example]) -> list[Lesson]:
+    """Examples as lessons; one without weight teaches nothing."""
+    return [lesson(row.features, HARMLESS if row.weak else (row.label,), row.weight) for row in rows if row.weight > 0]
 
 
 def teach(
-    network: Network, stage: Stage, batches: Batches, penalties: Sequence[Penalty], seed: int, title: str
+    network: Network,
+    stage: Stage,
+    batches: Batches,
+    penalties: Sequence[Penalty],
+    seed: int,
+    title: str,
+    checkpoint: Path | None = None,
 ) -> FitReport:
-    """One stage, in place."""
+    """One stage, in place; with `checkpoint` it can be interrupted."""
     steps = max(1, round(STEPS * stage.share))
     with Bar(title, steps) as bar:
-        return fit(network, stage.groups(network), batches, penalties, steps=steps, seed=seed, progress=bar.at)
+        return fit(
+            network,
+            stage.groups(network),
+            batches,
+            [*penalties, *stage.penalties],
+            steps=steps,
+            seed=seed,
+            checkpoint=checkpoint,
+            every=EVERY,
+            progress=bar.at,
+        )
 
 
 def _is_hostile(row: Lesson) -> bool:
     return not set(row.labels) & set(HARMLESS)
-
-
-def _nonzero(rows: Sequence[Lesson]) -> list[Lesson]:
-    return [row for row in rows if row.weight > 0]

@@ -4,7 +4,9 @@ import json
 import random
 from pathlib import Path
 
-from classifier.records import FlowRecord, to_json
+import msgspec
+
+from classifier.records import FlowRecord, Label, to_json
 
 COLUMNS = "orders customers invoices stock region store total amount name city price quantity day week month".split()
 
@@ -29,6 +31,21 @@ def page(number: int) -> FlowRecord:
         id=f"page-{number}", time=1000.0 + number, client=f"10.0.0.{number % 7}", host="reports.internal",
         method="GET", path=path,
     )  # fmt: skip
+
+
+def attack(number: int) -> FlowRecord:
+    """A hostile request to the same site, labelled."""
+    rng = random.Random(number)
+    return FlowRecord(
+        id=f"attack-{number}", time=1000.0 + number, client="10.0.0.9", host="reports.internal", method="GET",
+        path=f"/{rng.choice(COLUMNS)}/{rng.choice(COLUMNS)}?{rng.choice(COLUMNS)}={rng.randint(1, 99)}'+OR+1=1--",
+        label=Label.SQLI,
+    )  # fmt: skip
+
+
+def harmless(record: FlowRecord) -> FlowRecord:
+    """The record with a label."""
+    return msgspec.structs.replace(record, label=Label.BENIGN)
 
 
 def write(path: Path, *records: FlowRecord) -> Path:

@@ -32,7 +32,7 @@ _PHASES: Final = [name.removeprefix("phase_") for name in NUMBERS if name.starts
 SHARE: Final = 0.01
 """Of the traffic that scores are calibrated for, the share that is a threat."""
 WITHIN: Final = 2.0
-"""A rate holds when it is known to be at most so many times what its name says."""
+"""In no source may a rate surely be more than so many times what its name says."""
 _SURE: Final = 0.99
 """Confidence that a source breaks a rate, one of some forty sources."""
 _PULL: Final = 1e-4
@@ -150,14 +150,14 @@ def _points(scored: list[tuple[str, float]]) -> dict[str, OperatingPoint]:
 def point(sources: Sequence[Floats], rate: float) -> OperatingPoint:
     """The lowest threshold whose false-positive `rate` holds, over all sources and in each of them.
 
-    `sources` are the harmless scores [N] of each source, in rising order. Over all of them at most `rate` reach the
-    threshold, and the one-sided bound of that share (Clopper-Pearson 1934) is at most `WITHIN` times the rate; in no
-    source is the share surely above that. Fewer rows than can show it give a threshold just above their highest score;
-    `upper_bound` says what that is worth.
+    `sources` are the harmless scores [N] of each source, in rising order. Over all of them the one-sided bound of the
+    share that reaches the threshold (Clopper-Pearson 1934) is at most `rate`; in no source is the share surely above
+    `WITHIN` times the rate. Fewer rows than can show it give a threshold just above their highest score; `upper_bound`
+    says what that is worth.
     """
     whole = np.sort(np.concatenate(sources))
     size = len(whole)
-    few = _most(size, lambda count: count <= rate * size and rate_bound(count, size) <= WITHIN * rate)
+    few = _most(size, lambda count: rate_bound(count, size) <= rate)
     threshold = max(_above(whole, few), *(_above(own, _unsure(len(own), rate)) for own in sources))
     return OperatingPoint(threshold, rate_bound(int((whole >= threshold).sum()), size, CONFIDENCE))
 

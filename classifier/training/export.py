@@ -20,20 +20,21 @@ from torch import Tensor, nn
 from classifier.artifact import Golden, Model, ModelCard, write_card
 from classifier.errors import UserError
 from classifier.features import NUMBERS, Features, stack
-from classifier.training.network import Config, Network
+from classifier.training.network import Config, Network, twin
 
 OPSET = 18
 """The first with BitwiseAnd."""
 
 
 class _Served(nn.Module):
-    """The network as it is served: byte table folded, softmax at the end."""
+    """The network as it is served: tables folded, softmax at the end."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = network
-        folded = network.table().detach()
-        network.table = lambda: folded  # type: ignore[method-assign]
+        table, lookup = network.table().detach(), network.lookup().detach()
+        network.table = lambda: table  # type: ignore[method-assign]
+        network.lookup = lambda: lookup  # type: ignore[method-assign]
 
     def forward(self, tokens: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
         logits, embedding = self.network(tokens, numbers)
@@ -46,7 +47,7 @@ def export(network: Network, path: Path, card: ModelCard, golden: Sequence[Featu
     The golden outputs are the network's own, so loading compares onnxruntime with torch.
     Raises ModelRefused when they disagree.
     """
-    served = _Served(_copy(network)).eval()
+    served = _Served(twin(network)).eval()
     tokens, numbers, _ = stack(list(golden))
     _to_onnx(served, path)
     with torch.no_grad():
@@ -70,12 +71,6 @@ def load_weights(path: Path) -> Network:
     except (OSError, SafetensorError, KeyError, TypeError, RuntimeError, msgspec.MsgspecError) as error:
         raise UserError(f"cannot read the weights {path}: {' '.join(str(error).split())[:200]}") from None
     return network.eval()
-
-
-def _copy(network: Network) -> Network:
-    twin = Network(network.config)
-    twin.load_state_dict(network.state_dict())
-    return twin
 
 
 def _to_onnx(served: nn.Module, path: Path) -> None:

@@ -74,12 +74,13 @@ def fit(
     weight_decay: float = 0.01,
     warm_up: float = 0.05,
     checkpoint: Path | None = None,
+    every: int = 250,
     progress: Progress | None = None,
 ) -> FitReport:
     """Train in place with AdamW (Loshchilov & Hutter 2019), linear warm-up and a cosine decay to zero.
 
     Parameters outside `groups` are frozen for the run and their `requires_grad` is restored afterwards.
-    With `checkpoint`, the state is kept there every few hundred steps and the run resumes from it; the
+    With `checkpoint`, the state is kept there every `every` steps and the run resumes from it; the
     file is removed at the end. Raises FloatingPointError when the loss is no longer finite.
     """
     begun = time.monotonic()
@@ -99,7 +100,7 @@ def fit(
             if progress:
                 recent = losses[-100:]
                 progress(step + 1, sum(recent) / len(recent))
-            if checkpoint and (step + 1) % 250 == 0:
+            if checkpoint and (step + 1) % every == 0:
                 _keep(checkpoint, model, optimizer, step + 1)
     model.eval()
     if checkpoint:

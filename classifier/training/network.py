@@ -3,13 +3,15 @@
 Wide and deep over the same tokens. The wide half hashes lower-cased byte n-grams into one embedding table
 (fastText, Bojanowski et al. 2017; wide & deep, Cheng et al. 2016): it learns what a character n-gram
 regression learns. The deep half is a strided byte convolution that sees order. Both are pooled over the
-window, joined with the numbers, and read by a small perceptron. The last layer alone is the `head`.
+window, joined with the numbers, and read by a small perceptron. The last layer alone is the `head`. What a
+network grows beside that for one site is in `growth`.
 
 Every operation is blind to padding, so a record scores the same alone and in any batch: token 0 is a row of
 zeros, convolutions have no bias, and what is padded on the right comes out as zeros.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +19,7 @@ from torch import Tensor, nn
 
 from classifier.features import NUMBERS
 from classifier.records import HARMLESS, LABELS
+from classifier.training.growth import Column, Reading, SiteHead
 
 # Arbitrary, odd, below 2^11, as the codes they multiply are: products and the sum of five of them are exact in
 # float32 and in the TF32 of a GPU's tensor cores, so that one convolution hashes all n-grams.
@@ -43,6 +46,9 @@ class Config:
     numbers: int = len(NUMBERS)
     groups: tuple[int, ...] = _GROUPS  # the n-gram group of each segment
     fold_case: bool = True
+    column: int = 0
+    """Width of a column beside the base; 0: none."""
+    site_head: bool = False
 
 
 LARGE = Config(bytes_dim=48, buckets=1 << 18, grams_dim=32, stem=256, deep=384, hidden=512)
@@ -67,6 +73,8 @@ class Network(nn.Module):
             nn.LayerNorm(pooled), nn.Linear(pooled, c.hidden), nn.ReLU(), nn.Dropout(c.dropout), nn.LayerNorm(c.hidden)
         )
         self.head = nn.Linear(c.hidden, c.outputs)
+        self.column = Column(c.column, c.stem, c.hidden, c.numbers, c.outputs, c.buckets) if c.column else None
+        self.site = SiteHead(c.hidden, c.outputs) if c.site_head else None
         # Of the one-hot kinds and phases, fitted after training (`calibrate`); the other numbers keep 0.
         self.log_temperature = nn.Parameter(torch.zeros(c.numbers), requires_grad=False)
         self.log_odds = nn.Parameter(torch.zeros(c.numbers), requires_grad=False)
@@ -80,20 +88,27 @@ class Network(nn.Module):
         While it trains the network sees threats as often as the batches hold them; what it says afterwards is
         for the share of threats that `calibrate` was told (logit adjustment, Menon et al. 2021).
         """
-        embedding = self.embed(tokens, numbers)
-        logits = self.head(embedding) * torch.exp(-(numbers @ self.log_temperature))[:, None]
+        reading = self.read(tokens, numbers)
+        logits = self.head(reading.embedding)
+        if self.column is not None:
+            logits = logits + self.column(reading)
+        if self.site is not None:
+            logits = logits + self.site(reading.embedding)
+        logits = logits * torch.exp(-(numbers @ self.log_temperature))[:, None]
         if not self.training:
             logits = logits + (numbers @ self.log_odds)[:, None] * self.get_buffer("hostile")
-        return logits, embedding
+        return logits, reading.embedding
 
-    def embed(self, tokens: Tensor, numbers: Tensor) -> Tensor:
-        """[B, H], what the head reads; also the embedding for novelty and drift."""
+    def read(self, tokens: Tensor, numbers: Tensor) -> Reading:
+        """Everything below the heads; its embedding [B, H] is what the head reads, and serves novelty and drift."""
         codes = F.embedding(tokens, self.get_buffer("codes")).transpose(1, 2)  # [B, 1, L], 0 for padding
         seen = codes.clamp(max=1.0)
         count = seen.sum(2)  # [B, 1]
-        grams = self.grams(self._buckets(codes, seen)).sum(1)  # [B, L, G], those around each position
+        around = F.embedding(self._buckets(codes, seen), self.lookup(), padding_idx=0).sum(1)
+        grams, own = around[:, :, : self.config.grams_dim], around[:, :, self.config.grams_dim :]  # [B, L, G]
         x = torch.cat([F.embedding(tokens, self.table()), grams], dim=2).transpose(1, 2)  # [B, E + G, L]
-        x = F.relu(self.deep(F.relu(self.stem(x))))  # [B, D, L/8 + 1]
+        stem = F.relu(self.stem(x))
+        x = F.relu(self.deep(stem))  # [B, D, L/8 + 1]
         pooled = [
             grams.sum(1) / torch.sqrt(count + 1.0),
             F.relu(grams.amax(1)),  # padding's zeros must not win over a row that is all below zero
@@ -101,18 +116,28 @@ class Network(nn.Module):
             x.amax(2),
             numbers,
         ]
-        out: Tensor = self.body(torch.cat(pooled, dim=1))
-        return out
+        return Reading(stem, self.body(torch.cat(pooled, dim=1)), numbers, own, count)
 
     def table(self) -> Tensor:
         """[256 * segments, E]: a byte means nearly the same in every segment; only the sum is learned."""
         summed = (self.segment[:, None, :] + self.byte[None, :, :]).flatten(0, 1)
         return summed * self.get_buffer("codes").clamp(max=1.0)
 
+    def lookup(self) -> Tensor:
+        """[buckets, G + WIDE]: the n-gram table, a column's beside it, so that one look-up serves both."""
+        return self.grams.weight if self.column is None else torch.cat([self.grams.weight, self.column.grams], dim=1)
+
     def _buckets(self, codes: Tensor, seen: Tensor) -> Tensor:
         """int32 [B, N, L]: the buckets of the n-grams around each position; 0 for padding."""
         hashed = F.conv1d(codes, self.get_buffer("hash"), padding=_LONGEST // 2) * seen
         return hashed.int() & (self.config.buckets - 1)
+
+
+def twin(network: Network, **grown: Any) -> Network:
+    """The same weights in a network of its own; `grown` (`column`, `site_head`) adds parts that say nothing yet."""
+    other = Network(replace(network.config, **grown))
+    other.load_state_dict(network.state_dict(), strict=not grown)
+    return other.train(network.training)
 
 
 def _codes(config: Config) -> Tensor:

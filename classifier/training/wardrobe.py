@@ -4,12 +4,11 @@ The reasons stand in `classifier.training.data`.
 """
 
 import random
-import re
 from typing import Final
 
 import msgspec
 
-from classifier.records import ATTACKS, HARMLESS, REPLY_CAP, FlowRecord, Headers, Label
+from classifier.records import ATTACKS, REPLY_CAP, FlowRecord, Headers, Label
 from classifier.training.carriers import WORDS, carry
 from classifier.training.corpus import Row
 from classifier.training.rewriting.burying import buried
@@ -31,13 +30,8 @@ REWRITTEN: Final = 0.2
 """Share of the requests and values, hostile and harmless, that are rewritten."""
 BURIED: Final = 0.12
 """Share of them, hostile and harmless, that are padded with other text: some 8 KiB of it must hide nothing."""
-SWAPPED: Final = 0.2
-"""Share of the answered flows, hostile and harmless, that get the answer to another one."""
 ANSWERED: Final = 0.15
-"""Share of the flows without an answer that get one."""
-PLAIN: Final = 512
-"""Bytes of a hostile flow's answer up to which it may be lent to a harmless one: longer ones may be what harms."""
-_LOADED: Final = re.compile(rb"MZ|\x7fELF|PK\x03\x04|\xca\xfe\xba\xbe|<script|powershell|#!/", re.IGNORECASE)
+"""Share of the flows without an answer that get one of a harmless flow."""
 _EVIDENCE: Final = 2_000
 """Bytes of evidence that are kept of a padded row."""
 
@@ -57,8 +51,6 @@ class Wardrobe:
         values = [row.record.message for row in plain if row.carried and row.labels == (Label.BENIGN,)]
         self._values = [value.decode("utf-8", "replace") for value in rng.sample(values, min(20_000, len(values)))]
         self._replies = [record for record in requests if record.status][:8_000]
-        answered = [row.record for row in plain if row.labels == (Label.C2,) and row.part == "train"]
-        self._plain = [record for record in answered if record.status and _is_plain(record)][:2_000]
 
     def wear(self, row: Row, rng: random.Random) -> Row:
         """The row as it might be seen at some site."""
@@ -82,7 +74,7 @@ class Wardrobe:
             record, evidence = rewritten(record, row.labels[0], rng), b""
         if told and rng.random() < self._padded:
             record, evidence = self._bury(record, rng, evidence, base)
-        record = self._answer(record, rng, hostile=row.labels[0] not in HARMLESS)
+        record = self._answer(record, rng)
         return row._replace(record=record, carried=False, evidence=evidence)
 
     def pad(self, row: Row, rng: random.Random) -> Row:
@@ -151,27 +143,16 @@ class Wardrobe:
             changes["method"] = ""
         return msgspec.structs.replace(record, **changes) if changes else record
 
-    def _answer(self, record: FlowRecord, rng: random.Random, *, hostile: bool) -> FlowRecord:
-        """A response phase for rows without one; another, a shorter or no body for those with one.
-
-        Devices and services answer harmless requests as C2 servers answer theirs, so an answer alone must say little:
-        hostile flows get harmless answers now and then, and harmless ones the plain answers of C2 servers.
-        """
-        chance = rng.random()
+    def _answer(self, record: FlowRecord, rng: random.Random) -> FlowRecord:
+        """A response phase for rows without one, a shorter or no body for those with one."""
         if record.status:
-            if chance < 0.4:
+            if rng.random() < 0.4:
                 return asked(record)
-            if chance < 0.4 + SWAPPED and (lent := self._lent(rng, hostile=hostile)):
-                return _answered(record, lent, rng)
             size = rng.choice((0, 64, 256, REPLY_CAP))
             return msgspec.structs.replace(record, response_body=record.response_body[:size])
-        lent = self._lent(rng, hostile=hostile) if chance < ANSWERED else None
-        return _answered(record, lent, rng) if lent else record
-
-    def _lent(self, rng: random.Random, *, hostile: bool) -> FlowRecord | None:
-        """A flow whose answer is lent: a harmless one, or, to harmless flows, every third time a plain one of C2."""
-        pool = self._plain if self._plain and not hostile and rng.random() < 0.3 else self._replies
-        return rng.choice(pool) if pool else None
+        if not self._replies or rng.random() >= ANSWERED:
+            return record
+        return _answered(record, rng.choice(self._replies), rng)
 
 
 def _answered(record: FlowRecord, lent: FlowRecord, rng: random.Random) -> FlowRecord:
@@ -182,11 +163,6 @@ def _answered(record: FlowRecord, lent: FlowRecord, rng: random.Random) -> FlowR
         response_headers=lent.response_headers,
         response_body=lent.response_body[: rng.choice((0, 256, REPLY_CAP))],
     )
-
-
-def _is_plain(record: FlowRecord) -> bool:
-    """Whether an answer is short and no program."""
-    return len(record.response_body) <= PLAIN and not _LOADED.search(record.response_body)
 
 
 def _inside(rng: random.Random) -> dict[str, object]:

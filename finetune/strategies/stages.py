@@ -13,24 +13,28 @@ from typing import Final
 
 from torch import nn
 
-from classifier.training.fit import Group
+from classifier.training.fit import Group, Penalty
 
 DECAY: Final = 0.5
 """From one level to the next one towards the input."""
 HEAD_RATE: Final = 2e-3
 TOP_RATE: Final = 1e-3
 
-LEVELS: Final = (("head",), ("body",), ("deep",), ("stem",), ("byte", "segment", "grams"))
-"""Names of the network's parts from the output to the input. What is in none (temperatures) never moves."""
+LEVELS: Final = (("head", "site"), ("body", "column"), ("deep",), ("stem",), ("byte", "segment", "grams"))
+"""Names of the network's parts from the output to the input. What is in none (temperatures) never moves.
+
+What the network has grown for a site counts as part of the level it adds to.
+"""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One call of the training loop: what moves, and which share of the steps it gets."""
+    """One call of the training loop: what moves, which share of the steps it gets, and what only it must obey."""
 
     name: str
     groups: Callable[[nn.Module], list[Group]]
     share: float
+    penalties: tuple[Penalty, ...] = ()
 
 
 def head(network: nn.Module) -> list[Group]:

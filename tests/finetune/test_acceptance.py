@@ -5,7 +5,7 @@ import pytest
 
 from classifier.records import Label
 from finetune import acceptance
-from finetune.acceptance import Gate, Judged
+from finetune.gate import Gate, Judged
 
 A, F, B = 0, 1, 2
 
@@ -103,19 +103,19 @@ def test_site_alarms_stay_in_budget_or_below_the_incumbents(
     count: int, before: int, after: int, flagged: bool, blocked: bool
 ) -> None:
     old, new = ([F] * loud + [A] * (count - loud) for loud in (before, after))
-    gates = by_name(list(acceptance.site_alarms(judged([False] * count, old, new))))
+    gates = by_name(list(acceptance.site_alarms(judged([False] * count, old, new), 1e-4)))
     assert (gates["site_flagged"].passed, gates["site_blocked"].passed) == (flagged, blocked)
 
 
 def test_one_new_block_of_harmless_traffic_refuses() -> None:
-    gates = by_name(list(acceptance.site_alarms(judged([False] * 100, [A] * 100, [B] + [A] * 99))))
+    gates = by_name(list(acceptance.site_alarms(judged([False] * 100, [A] * 100, [B] + [A] * 99), 1e-4)))
     assert gates["site_flagged"].passed
     assert not gates["site_blocked"].passed
     assert gates["site_blocked"].needed == 29956 - 100
 
 
 def test_site_alarms_without_rows_say_how_many_are_needed() -> None:
-    gates = by_name(list(acceptance.site_alarms(judged([True], [B], [B]))))
+    gates = by_name(list(acceptance.site_alarms(judged([True], [B], [B]), 1e-4)))
     assert [(gate.passed, gate.needed) for gate in gates.values()] == [(True, 299), (True, 29956)]
 
 
@@ -123,7 +123,7 @@ def test_site_alarms_without_rows_say_how_many_are_needed() -> None:
     ("lost", "alarms", "refused"),
     [
         (0, 0, set()),
-        (60, 0, {"base_flagged", "base_blocked"}),
+        (60, 0, {"base_flagged", "base_blocked", "base_flagged_others"}),
         (0, 60, {"base_alarms"}),
     ],
 )
@@ -188,18 +188,40 @@ def test_latency_compares_the_quickest_runs() -> None:
     assert not acceptance.latency(before, np.array([1.4, 1.5, 9.0])).passed
 
 
-def test_influence_is_judged_from_three_clients_on() -> None:
-    assert acceptance.influence(1.0, 1, 3).needed == 2
-    assert acceptance.influence(0.5, 3, 3).passed
-    assert not acceptance.influence(0.7, 3, 3).passed
+def test_two_models_with_moved_thresholds_are_compared_at_one_detection() -> None:
+    hostile, sharp = blurred(3.0, 400)
+    _, dull = blurred(0.5, 400)
+    worse = acceptance.site_rethresholded(judged(hostile, [A] * 400, [A] * 400, sharp, dull), mends=True)
+    better = acceptance.site_rethresholded(judged(hostile, [A] * 400, [A] * 400, dull, sharp), mends=False)
+    assert not worse.passed and better.passed
+    assert better.value < 0 < worse.value
+    assert "with the old model and a threshold moved to this site" in better.said
 
 
-def test_the_area_counts_ties_half() -> None:
-    hostile, ones = np.array([True, True, False, False]), np.ones(4)
-    assert acceptance.area(hostile, np.array([2.0, 1.0, 1.0, 0.0]), ones) == 0.875
-    assert acceptance.area(hostile, np.zeros(4), ones) == 0.5
-    assert acceptance.area(np.ones(2, bool), np.zeros(2), np.ones(2)) == 0.5
+def test_small_families_are_pooled_and_listed_with_their_interval() -> None:
+    labels = [Label.XSS] * 30 + [Label.SQLI] * 40
+    gates = by_name(list(acceptance.base_quality(judged([True] * 70, [B] * 70, [A] + [B] * 69, labels=labels))))
+    assert "xss 30 to 29 of 30 [85%, 100%]" in gates["base_flagged_others"].note
+    assert "sqli 40 to 40 of 40" in gates["base_flagged_others"].note
 
 
-def test_supports_are_the_known_sample_sizes() -> None:
-    assert [acceptance.supports(rate) for rate in (0.01, 0.001, 0.0001)] == [299, 2995, 29956]
+def test_a_verdict_is_a_sentence_in_numbers_of_flows() -> None:
+    gates = by_name(
+        list(acceptance.site_alarms(judged([False] * 1200, [F] * 41 + [A] * 1159, [F] * 3 + [A] * 1197), 1e-4))
+    )
+    assert gates["site_flagged"].said == "3 of 1,200 ordinary requests would be flagged; before it were 41."
+    assert gates["site_flagged"].p == 1.0
+
+
+def test_the_budget_of_the_policy_is_the_limit_of_wrong_blocks() -> None:
+    rows = judged([False] * 400, [A] * 400, [A] * 400)
+    limits = [by_name(list(acceptance.site_alarms(rows, share)))["site_blocked"] for share in (0.01, 0.001)]
+    assert [(gate.limit, gate.needed) for gate in limits] == [(0.01, 0), (0.001, 2995 - 400)]
+
+
+@pytest.mark.parametrize(("lost", "passed"), [(0, True), (40, True), (300, False)])
+def test_with_enough_rows_the_limits_are_those_of_the_issue(lost: int, passed: bool) -> None:
+    after = [A] * lost + [B] * (20_000 - lost)
+    gates = by_name(list(acceptance.base_quality(judged([True] * 20_000, [B] * 20_000, after))))
+    gate = gates["base_flagged_sqli"]
+    assert gate.limit == 0.005 and gate.passed is passed and not gate.needed

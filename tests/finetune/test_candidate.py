@@ -1,18 +1,22 @@
 """How often the last stage is repeated, and what holds the training back."""
 
 from collections.abc import Callable
+from dataclasses import asdict, replace
 
 import pytest
 import torch
 
 from classifier.features import extract
 from classifier.records import HARMLESS, FlowRecord, Label
-from classifier.training.network import Config, Network
+from classifier.training.fisher import Fisher
+from classifier.training.network import Config, Network, twin
 from finetune import candidate, teaching
-from finetune.candidate import ROUNDS, Material, make
+from finetune.candidate import ROUNDS, Material, consolidate, make
 from finetune.dataset import Example
 from finetune.replay import lesson
-from finetune.strategies.recipes import recipe
+from finetune.strategies.ewc import GAMMA
+from finetune.strategies.interpolation import Mixed
+from finetune.strategies.recipes import penalties, recipe
 
 SMALL = Config(buckets=256, grams_dim=4, bytes_dim=4, stem=8, deep=8, hidden=16)
 
@@ -70,13 +74,32 @@ def test_protections_keep_the_weights_nearer(incumbent: Network) -> None:
     assert distance("full+l2-sp") < 0.8 * distance("full+plain")
 
 
+def test_the_mixture_that_was_chosen_is_the_last_report(incumbent: Network) -> None:
+    _, reports = make(incumbent, recipe("full+wise"), material(), lambda _: True, 0)
+    assert len(reports) == 2
+    assert isinstance(reports[-1], Mixed) and 0.0 <= asdict(reports[-1])["weight"] <= 1.0
+
+
+def test_a_release_keeps_what_mattered_before_and_adds_the_sites(
+    incumbent: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(candidate, "MEASURED", 128)
+    told = replace(material(), fisher={"head.bias": torch.ones_like(incumbent.head.bias)})
+    grown = twin(incumbent, site_head=True)
+    found = consolidate(told, incumbent, grown, 0)
+    assert bool((found["head.bias"] >= GAMMA).all())
+    new = {name for name, _ in grown.named_parameters()} - {name for name, _ in incumbent.named_parameters()}
+    assert new and new <= found.keys()
+    measured = consolidate(material(), incumbent, incumbent, 0)  # a release made without: from base rows
+    assert measured["grams.weight"].any()
+
+
 def test_each_further_round_is_held_back_less(incumbent: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     eases: list[float] = []
-    made = candidate.penalties
 
-    def noting(parts: frozenset[str], network: Network, ease: float) -> object:
+    def noting(parts: frozenset[str], network: Network, fisher: Fisher, ease: float) -> object:
         eases.append(ease)
-        return made(parts, network, ease)
+        return penalties(parts, network, fisher, ease)
 
     monkeypatch.setattr(candidate, "penalties", noting)
     make(incumbent, recipe("two-stage"), material(), mended_after(3), 0)

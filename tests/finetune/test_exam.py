@@ -12,7 +12,7 @@ from classifier.training.corpus import Row
 from finetune import exam
 from finetune.exam import Exam
 from finetune.judging import Judge, Paper
-from finetune.site import Site, gather, grafted
+from finetune.site import Site, collect, gather, grafted
 from models import tiny_model
 
 QUOTED = FlowRecord(method="GET", path="/x?q='a'")
@@ -32,7 +32,8 @@ def site(tmp_path: Path, incumbent: Judge) -> Site:
     flows = sites.write(tmp_path / "flows.jsonl", *map(sites.query, range(8)), *map(sites.page, range(60)))
     told = tmp_path / "labels.jsonl"
     told.write_text("".join(f'{{"id": "query-{n}", "label": "benign"}}\n' for n in range(8)))
-    return gather(tmp_path, [flows], told, incumbent)
+    found = collect(tmp_path, [flows], told)
+    return gather(found.records, found.words, incumbent)
 
 
 def base() -> list[Row]:
@@ -63,26 +64,26 @@ def test_only_rows_that_the_incumbent_gets_right_are_replayed(incumbent: Judge) 
     assert exam.mastered([wrong, right], incumbent) == [right]
 
 
-def test_an_unchanged_candidate_keeps_the_points_and_loses_nothing(paper: Exam, site: Site, incumbent: Judge) -> None:
+def test_an_unchanged_candidate_keeps_the_points_and_loses_nothing(paper: Exam, incumbent: Judge) -> None:
     assert exam.calibrated(paper, incumbent, incumbent).keys() == incumbent.points.keys()
-    gates, figures = exam.sit(paper, site, incumbent, incumbent, seed=0)
-    by_name = {gate.name: gate for gate in gates}
+    sitting = exam.sit(paper, incumbent, incumbent)
+    by_name = {gate.name: gate for gate in sitting.gates}
     assert by_name["base_auroc"].value == 0 and by_name["sentinels"].passed
-    assert figures["base"]["auroc_before"] == figures["base"]["auroc_after"]
-    assert {"site", "base"} == set(figures)
+    figures = exam.figures(sitting.base)
+    assert figures["auroc_before"] == figures["auroc_after"]
 
 
 def test_a_blind_candidate_is_refused_by_the_base_and_the_sentinels(
-    paper: Exam, site: Site, incumbent: Judge, tmp_path: Path
+    paper: Exam, incumbent: Judge, tmp_path: Path
 ) -> None:
     blind = Judge(loaded(tmp_path, "blind", weight=0.0))
-    refused = {gate.name for gate in exam.sit(paper, site, incumbent, blind, seed=0)[0] if not gate.passed}
+    refused = {gate.name for gate in exam.sit(paper, incumbent, blind).gates if not gate.passed}
     assert {"base_auroc", "sentinels"} <= refused
 
 
 def test_reports_are_mended_when_what_was_wrong_comes_out_right(site: Site, tmp_path: Path, incumbent: Judge) -> None:
     loud, calm = (Judge(loaded(tmp_path, name, weight)) for name, weight in (("loud", 16.0), ("calm", 0.0)))
-    quoted = exam.prepare(site, [], base())._replace(labelled=_reported())
+    quoted = exam.prepare(site, [], base())._replace(taught=_reported())
     assert exam.mended(quoted, loud, calm) and not exam.mended(quoted, loud, loud)
 
 

@@ -1,6 +1,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,9 +14,12 @@ from classifier.records import LABELS, FlowRecord, Label
 from classifier.registry import Registry
 from classifier.store import CaptureRow, CaptureWriter
 from classifier.training import synthetic
+from classifier.training.fit import FitReport
+from classifier.training.network import Network
 from finetune import candidate, pipeline, replay, teaching
 from finetune.judging import Judge
-from finetune.pipeline import Options, Outcome
+from finetune.outcome import Options, Outcome
+from finetune.strategies.stages import Stage
 
 HEAD = 129 * len(LABELS)
 """Parameters of the head."""
@@ -67,7 +71,12 @@ def test_a_few_reported_flows_mend_a_false_positive_and_attacks_are_still_caught
     report = json.loads(registry.read(outcome.release, "report.json"))
     assert report["stages"][0]["parameters_moved"] == HEAD
     assert registry.read(outcome.release, "weights.safetensors")
+    assert registry.read(outcome.release, "fisher.safetensors")
     assert journal.audits()[0][1:] == ("finetune", f"{outcome.release} from {incumbent}")
+    assert b"passed every gate" in registry.read(outcome.release, "report.html")
+    assert Path(outcome.report).is_file()
+    assert [gate for gate in outcome.gates if not gate.said] == []
+    assert not (tmp_path / "finetune" / "work").exists()
 
 
 @pytest.mark.usefixtures("quick")
@@ -82,6 +91,7 @@ def test_attacks_that_were_labelled_harmless_are_refused(base: Path, tmp_path: P
     outcome = pipeline.run(Options(tmp_path, flows=[flows], labels=labels), shipped=base)
 
     assert not outcome.passed
+    assert "refused" in Path(outcome.report).read_text()
     assert outcome.release is None
     assert not outcome.promoted
     assert list((tmp_path / "models").glob("releases/*")) == []
@@ -148,3 +158,50 @@ def test_an_interrupted_run_leaves_no_release_and_no_lock(
     assert not (tmp_path / "models" / "releases").exists()
     with pipeline.exclusive(tmp_path):
         pass
+
+
+@pytest.mark.usefixtures("quick")
+def test_an_interrupted_training_goes_on_and_a_dry_run_writes_no_release(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capture(tmp_path, [sites.query(n) for n in range(4)] + [sites.page(n) for n in range(120)])
+    journal = Journal(tmp_path / "sluice.db")
+    for number in range(4):
+        journal.label(f"query-{number}", "benign")
+    journal.close()
+    options = Options(tmp_path, dry_run=True)
+    taught: list[str] = []
+
+    def cut(name: str) -> None:
+        taught.append(name)
+        if len(taught) == 2:
+            raise KeyboardInterrupt
+
+    watch(monkeypatch, cut)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run(options, shipped=base)
+    assert "the same command goes on from here" in capsys.readouterr().err
+    work = tmp_path / "finetune" / "work"
+    assert {path.name for path in work.iterdir()} == {"key", "chosen.msgpack", "done-0.pt"}
+    assert not (tmp_path / "models" / "releases").exists()
+
+    capture(tmp_path, [sites.page(n) for n in range(200, 220)])
+    watch(monkeypatch, taught.append)
+    outcome = pipeline.run(options, shipped=base)
+
+    assert "going on with an interrupted run and its 124 flows" in capsys.readouterr().err
+    assert taught[2] == "layers"
+    assert (outcome.resumed, outcome.dry_run, outcome.release, outcome.promoted) == (True, True, None, False)
+    assert not (tmp_path / "models" / "releases").exists()
+    assert Path(outcome.report).parent == tmp_path / "finetune" / "reports"
+    assert not work.exists()
+
+
+def watch(monkeypatch: pytest.MonkeyPatch, seen: Callable[[str], object]) -> None:
+    """Let `seen` know of each stage before it is taught."""
+
+    def teach(network: Network, stage: Stage, *rest: Any) -> FitReport:
+        seen(stage.name)
+        return teaching.teach(network, stage, *rest)
+
+    monkeypatch.setattr(candidate, "teach", teach)

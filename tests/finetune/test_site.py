@@ -10,8 +10,13 @@ from classifier.errors import UserError
 from classifier.journal import Journal
 from classifier.records import HARMLESS, Label
 from finetune.judging import Judge
-from finetune.site import Site, gather, graft_paper, grafted, paper
+from finetune.site import Site, collect, gather, graft_paper, grafted, paper
 from models import tiny_model
+
+
+def gathered(state: Path, flows: Path, told: Path | None, judge: Judge) -> Site:
+    found = collect(state, [flows], told)
+    return gather(found.records, found.words, judge)
 
 
 @pytest.fixture
@@ -24,7 +29,7 @@ def site(tmp_path: Path, judge: Judge) -> Site:
     flows = sites.write(tmp_path / "flows.jsonl", *map(sites.query, range(6)), *map(sites.page, range(40)))
     told = tmp_path / "labels.jsonl"
     told.write_text("".join(f'{{"id": "query-{n}", "label": "benign"}}\n' for n in range(6)))
-    return gather(tmp_path, [flows], told, judge)
+    return gathered(tmp_path, flows, told, judge)
 
 
 def test_labelled_flows_and_calm_captures_become_examples(site: Site) -> None:
@@ -40,20 +45,20 @@ def test_the_journals_labels_count_too(tmp_path: Path, judge: Judge) -> None:
     journal = Journal(tmp_path / "sluice.db")
     journal.label("query-1", Label.BENIGN)
     journal.close()
-    assert [row.record.id for row in gather(tmp_path, [flows], None, judge).labelled] == ["query-1"]
+    assert [row.record.id for row in gathered(tmp_path, flows, None, judge).labelled] == ["query-1"]
 
 
 def test_without_a_label_there_is_nothing_to_learn(tmp_path: Path, judge: Judge) -> None:
     flows = sites.write(tmp_path / "flows.jsonl", *map(sites.page, range(3)))
     with pytest.raises(UserError, match="no labelled flow to learn from"):
-        gather(tmp_path, [flows], None, judge)
+        gathered(tmp_path, flows, None, judge)
 
 
 def test_an_unlabelled_alarm_is_never_taken_for_harmless(tmp_path: Path, judge: Judge) -> None:
     loud = [sites.page(n).__class__(id=f"loud-{n}", method="GET", path=f"/x?q='{n}") for n in range(5)]
     flows = sites.write(tmp_path / "flows.jsonl", sites.query(0), *loud)
     (tmp_path / "labels.jsonl").write_text('{"id": "query-0", "label": "benign"}\n')
-    found = gather(tmp_path, [flows], tmp_path / "labels.jsonl", judge)
+    found = gathered(tmp_path, flows, tmp_path / "labels.jsonl", judge)
     assert not [row for row in (*found.train, *found.holdout) if row.record.id.startswith("loud")]
 
 

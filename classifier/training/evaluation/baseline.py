@@ -49,6 +49,11 @@ class Baseline:
         self._model: Any = LogisticRegression(C=10.0, max_iter=200, tol=1e-3)
         self._model.fit(terms, classes, sample_weight=[row.weight for row in chosen])
 
+    @property
+    def size(self) -> int:
+        """Coefficients that were fitted."""
+        return int(self._model.coef_.size)
+
     def score(self, records: Sequence[FlowRecord]) -> Floats:
         """See `measure.System`."""
         seen = self._model.predict_proba(self._vectorizer.transform([read(record) for record in records]))

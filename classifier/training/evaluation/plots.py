@@ -42,7 +42,7 @@ def sides(judgement: Judgement) -> tuple[Bools, Bools]:
 
 
 def _draw(scores: Mapping[str, Floats], benign: Bools, named: Mapping[str, Bools]) -> bytes:
-    figure = _figure(11, 4.4 + 0.16 * len(named) * len(scores))
+    figure = blank(11, 4.4 + 0.16 * len(named) * len(scores))
     left, right = figure.subplots(1, 2)
     for style, (system, columns) in zip(STYLES, scores.items(), strict=False):
         judged = np.isfinite(columns[:, 0])
@@ -52,7 +52,7 @@ def _draw(scores: Mapping[str, Floats], benign: Bools, named: Mapping[str, Bools
                 continue
             look: dict[str, Any] = {"color": f"C{colour % 10}", "linestyle": style, "linewidth": 1.4}
             left.plot(
-                *curve(calm, bad), label=_literal(f"{plain(source)} · {short(system)}"), drawstyle="steps-post", **look
+                *curve(calm, bad), label=literal(f"{plain(source)} · {short(system)}"), drawstyle="steps-post", **look
             )
             y = np.concatenate([np.zeros(len(calm), bool), np.ones(len(bad), bool)])
             recall, precision = thin(*precision_recall(y, np.concatenate([calm, bad])))
@@ -64,7 +64,7 @@ def _draw(scores: Mapping[str, Floats], benign: Bools, named: Mapping[str, Bools
     for axes in (left, right):
         axes.grid(alpha=0.3)
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize="small")
-    return _png(figure)
+    return png(figure)
 
 
 def curve(benign: Floats, hostile: Floats, size: int = 200) -> tuple[Floats, Floats]:
@@ -91,7 +91,7 @@ def reliability(judgement: Judgement, system: str) -> bytes | None:
     benign, hostile = sides(judgement)
     score = judgement.scores[system][:, 0]
     judged = (benign | hostile) & np.isfinite(score)
-    figure = _figure(6.2, 5)
+    figure = blank(6.2, 5)
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="0.6", linewidth=1, label="perfect")
     drawn = False
@@ -112,7 +112,7 @@ def reliability(judgement: Judgement, system: str) -> bytes | None:
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="threat score", ylabel="share that is hostile, at 1 % threats")
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small")
-    return _png(figure) if drawn else None
+    return png(figure) if drawn else None
 
 
 def confusion(counts: Mapping[str, Mapping[str, int]], order: Sequence[str]) -> bytes:
@@ -121,7 +121,7 @@ def confusion(counts: Mapping[str, Mapping[str, int]], order: Sequence[str]) -> 
     used = [label for label in order if label in guesses or label in counts]
     rows = [label for label in order if label in counts]
     shares = np.asarray([[counts[is_].get(told, 0) / sum(counts[is_].values()) for told in used] for is_ in rows])
-    figure = _figure(9, 1.6 + 0.42 * len(rows))
+    figure = blank(9, 1.6 + 0.42 * len(rows))
     axes = figure.subplots()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     axes.set_xticks(range(len(used)), used, rotation=35, ha="right", fontsize="small")
@@ -131,7 +131,7 @@ def confusion(counts: Mapping[str, Mapping[str, int]], order: Sequence[str]) -> 
         if value >= 0.005:
             dark = "white" if value > 0.6 else "black"
             axes.text(column, row, f"{100 * value:.0f}", ha="center", va="center", fontsize="x-small", color=dark)
-    return _png(figure)
+    return png(figure)
 
 
 def evasions(found: Sequence[Evasion], at: str) -> bytes | None:
@@ -145,11 +145,11 @@ def evasions(found: Sequence[Evasion], at: str) -> bytes | None:
         return None
     rows.sort(key=lambda row: row[1])
     names, kept, below, above = zip(*rows, strict=True)
-    figure = _figure(9, 0.9 + 0.25 * len(rows))
+    figure = blank(9, 0.9 + 0.25 * len(rows))
     axes = figure.subplots()
     colours = ["C0" if value >= GOAL else "C1" for value in kept]
     axes.barh(
-        [_literal(name) for name in names],
+        [literal(name) for name in names],
         kept,
         xerr=np.maximum([below, above], 0),
         color=colours,
@@ -159,21 +159,23 @@ def evasions(found: Sequence[Evasion], at: str) -> bytes | None:
     axes.axvline(GOAL, color="C3", linewidth=1)
     axes.set(xlim=(0, 1.02), ylim=(len(rows) - 0.4, -0.6), xlabel=f"share still flagged after rewriting (line: {GOAL})")
     axes.tick_params(axis="y", labelsize="small")
-    return _png(figure)
+    return png(figure)
 
 
-def _literal(name: str) -> str:
+def literal(name: str) -> str:
     """A name as it stands: matplotlib would set what is between two dollars as a formula."""
     return name.replace("$", r"\$")
 
 
-def _figure(width: float, height: float) -> Any:
+def blank(width: float, height: float) -> Any:
+    """A matplotlib figure of so many inches."""
     from matplotlib.figure import Figure  # pyplot would keep figures alive
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _png(figure: Any) -> bytes:
+def png(figure: Any) -> bytes:
+    """A figure as PNG."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=130)
     return buffer.getvalue()

@@ -1,6 +1,6 @@
 """Evaluation for people at a terminal. `page` is for browsers, `figures` for programs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from classifier.thresholds import BLOCK_AT, FLAG_AT
 from classifier.training.evaluation import tables
@@ -17,12 +17,17 @@ _HEADINGS = (
 
 def show(evaluation: Evaluation) -> None:
     """Print all tables that have something to say."""
+    show_tables(_tables(evaluation))
+
+
+def show_tables(tables: Iterable[Table]) -> None:
+    """Print those that have rows."""
     from rich.console import Console
 
     console = Console()
     if not console.is_terminal:
         console = Console(width=200)  # a pipe has no width, and 80 columns would fold the tables
-    for table in _tables(evaluation):
+    for table in tables:
         if table.rows:
             console.print(_rich(table))
             console.print()

@@ -1,18 +1,21 @@
 """The exported file says what the network says, and weights come back as they were."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from classifier.artifact import Model, ModelCard, ModelRefused, read_card
 from classifier.errors import UserError
 from classifier.features import SCHEMA, extract, stack
 from classifier.records import LABELS, FlowRecord
 from classifier.training.export import export, load_weights, save_weights
-from classifier.training.network import Config, Network
+from classifier.training.network import Config, Network, twin
 
 SMALL = Config(buckets=512, grams_dim=4, bytes_dim=4, stem=8, deep=8, hidden=16)
 ROWS = [
@@ -77,3 +80,31 @@ def test_weights_that_cannot_be_read_are_one_clear_error(tmp_path: Path, content
         path.write_bytes(content)
     with pytest.raises(UserError, match=r"cannot read the weights .*w\.safetensors"):
         load_weights(path)
+
+
+@pytest.mark.parametrize("grown", [{"column": 4}, {"site_head": True}, {"column": 4, "site_head": True}])
+def test_what_a_network_has_grown_travels_in_both_files(
+    network: Network, tmp_path: Path, grown: dict[str, int]
+) -> None:
+    larger = twin(network, **grown).eval()
+    with torch.no_grad():
+        for name, parameter in larger.named_parameters():
+            if name.startswith(("column", "site")):
+                parameter.add_(0.2)
+    save_weights(larger, tmp_path / "w.safetensors")
+    again = load_weights(tmp_path / "w.safetensors")
+    export(again, tmp_path / "m.onnx", card(), ROWS)
+    tokens, numbers, _ = stack(ROWS)
+    with torch.no_grad():
+        logits, embedding = larger(torch.from_numpy(tokens), torch.from_numpy(numbers))
+    served, embedded = Model.load(tmp_path / "m.onnx", "cpu").run(tokens, numbers)
+    assert again.config == larger.config
+    assert np.allclose(served, torch.softmax(logits, 1).numpy(), atol=1e-5)
+    assert np.allclose(embedded, embedding.numpy(), atol=1e-4)
+    assert not np.allclose(logits.numpy(), network(torch.from_numpy(tokens), torch.from_numpy(numbers))[0].detach())
+
+
+def test_weights_of_a_network_from_before_it_could_grow_still_load(network: Network, tmp_path: Path) -> None:
+    sizes = {name: value for name, value in asdict(SMALL).items() if name not in ("column", "site_head")}
+    save_file(network.state_dict(), tmp_path / "w.safetensors", metadata={"config": json.dumps(sizes)})
+    assert load_weights(tmp_path / "w.safetensors").config == SMALL

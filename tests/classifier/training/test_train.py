@@ -31,7 +31,7 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 def test_the_folder_is_a_whole_release(released: tuple[Path, str]) -> None:
     folder, release = released
     assert {path.name for path in folder.iterdir()} == {
-        "model.onnx", "weights.safetensors", "report.json", "manifest.json",
+        "model.onnx", "weights.safetensors", "fisher.safetensors", "report.json", "manifest.json",
     }  # fmt: skip
     assert json.loads((folder / "manifest.json").read_text())["release"] == release
 

@@ -81,18 +81,16 @@ def test_harmless_rows_are_padded_too_and_some_name_their_value(padding_wardrobe
     assert 10 < sum(bool(row.evidence) for row in worn) < 50
 
 
-def test_answers_are_lent_both_ways_but_never_a_program(wardrobe_of_some: Wardrobe) -> None:
+def test_an_answer_is_lent_by_harmless_flows_and_only_to_what_has_none(wardrobe_of_some: Wardrobe) -> None:
     rng = random.Random(5)
-    rows = list(_plain())
-    seen = {"harmless": [0, 0], "hostile": [0, 0]}
-    for row in [row for row in rows if row.record.status] * 20:
-        worn = wardrobe_of_some.wear(row, rng).record
-        hostile = row.labels == (Label.C2,)
-        server = dict(worn.response_headers).get("Server")
-        if server:
-            seen["hostile" if hostile else "harmless"][server == "station"] += 1
-        assert hostile or b"MZ" not in worn.response_body
-    assert seen["harmless"][1] > 5 and seen["hostile"][0] > 20 and seen["hostile"][1] > 2 * seen["hostile"][0]
+    bare = _row(FlowRecord(method="GET", host="a.example", path="/x", label=Label.XSS), Label.XSS, "requests:some")
+    worn = [wardrobe_of_some.wear(bare, rng).record for _ in range(200)]
+    answered = [record for record in worn if record.phase == "response"]
+    assert 10 < len(answered) < 60
+    assert {record.response_headers for record in answered} == {(("Server", "harmless"),)}
+    for row in [row for row in _plain() if row.record.status]:
+        own = wardrobe_of_some.wear(row, rng).record
+        assert own.response_headers in ((), row.record.response_headers)
 
 
 def test_a_bare_name_takes_every_form(wardrobe_of_some: Wardrobe) -> None:

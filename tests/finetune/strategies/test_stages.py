@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from classifier.training.fit import Group
 from classifier.training.network import Config, Network
 from finetune.strategies import stages
 from finetune.strategies.stages import DECAY, GRADUAL, TOP_RATE, chosen, head, layered, uniform
@@ -12,7 +13,7 @@ def network() -> Network:
     return Network(Config(buckets=64, grams_dim=4, bytes_dim=4, stem=8, deep=8, hidden=8))
 
 
-def moving(groups: list[stages.Group]) -> list[int]:
+def moving(groups: list[Group]) -> list[int]:
     return [id(parameter) for group in groups for parameter in group.parameters]
 
 
