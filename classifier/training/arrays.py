@@ -1,8 +1,8 @@
 """Rows as arrays in memory, and the batches cut from them.
 
-A row keeps one window: the one that holds its evidence where it names some, else the first for attacks (a request lays
-out path, query and body first) and any for the rest, so that the model also sees what the middle of a long harmless
-body looks like. Tokens lie end to end in one array: a million rows of traffic are about half a gigabyte.
+A row keeps one window: the first for attacks (a request lays out path, query and body first), any for the
+rest, so that the model also sees what the middle of a long harmless body looks like. Tokens lie end to end
+in one array: a million rows of traffic are about half a gigabyte.
 """
 
 import os
@@ -18,18 +18,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from classifier.features import BLOCK, NUMBERS, SEGMENTS, Features, Tokens, extract
+from classifier.features import BLOCK, NUMBERS, Features, extract
 from classifier.records import HARMLESS, LABELS, FlowRecord, Label
 from classifier.training.corpus import Row
 from classifier.training.fit import Batch
 
 _PLACE: Final = {label: index for index, label in enumerate(LABELS)}
 _CHUNK: Final = 2_000
-_GRAM: Final = 4
-"""Bytes of the pieces by which a window is recognised."""
-_HELD: Final = 0.5
-"""Share of the evidence's pieces that a window must have to hold it."""
-_DECODED, _BODY = SEGMENTS.index("decoded"), SEGMENTS.index("body")
 
 Kept = tuple[npt.NDArray[np.uint16], npt.NDArray[np.float32]]
 """One row's tokens without padding, and its numbers."""
@@ -159,48 +154,17 @@ def _finished(waiting: "deque[tuple[tuple[Row, ...], Future[list[Kept]]]]") -> I
     return zip(chunk, future.result(), strict=True)
 
 
-class Asked(NamedTuple):
-    """What a worker needs of each row: the record, whether any of its windows may be kept, and its evidence."""
-
-    record: FlowRecord
-    anywhere: bool
-    evidence: bytes
+def _asked(chunk: tuple[Row, ...]) -> list[tuple[FlowRecord, bool]]:
+    """What a worker needs of each row: the record, and whether any of its windows may be kept."""
+    return [(row.record, set(row.labels) <= set(HARMLESS)) for row in chunk]
 
 
-def _asked(chunk: tuple[Row, ...]) -> list[Asked]:
-    return [Asked(row.record, set(row.labels) <= set(HARMLESS), row.evidence) for row in chunk]
+def _chunk(asked: list[tuple[FlowRecord, bool]]) -> list[Kept]:
+    return [_kept(extract(record), anywhere) for record, anywhere in asked]
 
 
-def _chunk(asked: list[Asked]) -> list[Kept]:
-    return [_kept(extract(each.record), each) for each in asked]
-
-
-def _kept(features: Features, asked: Asked) -> Kept:
+def _kept(features: Features, anywhere: bool) -> Kept:
     windows = features.tokens
-    row = windows[zlib.crc32(windows[0].tobytes()) % len(windows) if asked.anywhere else 0]
-    if asked.evidence and len(windows) > 1:
-        told = extract(FlowRecord(message=asked.evidence)).tokens[0]  # decoded and masked as the request's own
-        holding = _holding(windows, told)
-        if holding is not None:
-            row = windows[holding]
-        elif not asked.anywhere:
-            row = told  # no window may be called hostile; what makes the row so may
+    chosen = zlib.crc32(windows[0].tobytes()) % len(windows) if anywhere else 0
+    row = windows[chosen]
     return row[: np.count_nonzero(row)].astype(np.uint16), features.numbers
-
-
-def _holding(windows: Tokens, told: Tokens) -> int | None:
-    """The window that holds most of a text, given as the tokens of a message; None where none holds half of it."""
-    hidden = told[told >> 8 == _DECODED]
-    wanted = _grams(hidden if len(hidden) >= 2 * _GRAM else told[told >> 8 == _BODY])
-    if not len(wanted):
-        return None
-    shares = [float(np.isin(wanted, _grams(window)).mean()) for window in windows]
-    best = int(np.argmax(shares))
-    return best if shares[best] >= _HELD else None
-
-
-def _grams(tokens: npt.NDArray[np.int32]) -> npt.NDArray[np.uint32]:
-    """The distinct pieces of the text of a row of tokens, whatever its segments."""
-    text = (tokens & 255).astype(np.uint32)
-    count = max(0, len(text) - _GRAM + 1)
-    return np.unique(text[:count] | text[1:][:count] << 8 | text[2:][:count] << 16 | text[3:][:count] << 24)

@@ -10,6 +10,7 @@ source, by the tables' own split (by site, template, payload or registered domai
 """
 
 import hashlib
+import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
@@ -18,7 +19,7 @@ from urllib.parse import urlsplit
 import pyarrow.parquet as pq
 
 from classifier.errors import UserError
-from classifier.records import ATTACKS, BODY_CAP, REPLY_CAP, FlowRecord, Headers, Label
+from classifier.records import ATTACKS, BODY_CAP, REPLY_CAP, FlowRecord, Headers, Label, text
 
 Part = Literal["train", "val", "holdout"]
 
@@ -56,8 +57,8 @@ HELD_OUT: Final[dict[str, frozenset[str]]] = {
 
 VALIDATION: Final[dict[str, frozenset[str]]] = {
     "requests": frozenset({"examples", "octokit.rb", "afrog"}),
-    "payloads": frozenset(),  # values in made-up carriers are no traffic: they choose no thresholds
-    "urls": frozenset({"ruanyf_weekly", "adguard_companiesdb", "rss_feeds", "simple_icons", "v2fly_domains"}),
+    "payloads": frozenset({"interactive-examples"}),
+    "urls": frozenset({"ruanyf_weekly", "adguard_companiesdb", "rss_feeds", "simple_icons"}),
     "transactions": frozenset({"mitmproxy", "playwright"}),
     "handshakes": frozenset({"zeek"}),
     "dns": frozenset({"AttackDetection", "zeek"}),
@@ -80,9 +81,6 @@ class Row(NamedTuple):
     part: Part
     carried: bool = False
     """The record is a bare value in `message`, to be put into a carrier."""
-    evidence: bytes = b""
-    """Where a record is long: the decoded text that makes it what its label says. Training keeps the window that holds
-    it; without one, the first."""
 
 
 def tables(corpus: Path) -> dict[str, Path]:
@@ -280,3 +278,13 @@ def _dns(path: Path) -> Iterator[Row]:
         group = item["family"] if labels == (Label.EXFILTRATION,) else ".".join(item["qname"].split(".")[-2:])
         part = _part("dns", name, _hint(group or item["source_file"]))
         yield Row(record, labels, 1.0, f"dns:{name}", part)
+
+
+def payload_text(row: Row) -> str:
+    """The value of a carried row."""
+    return text(row.record.message)
+
+
+def shuffled(rng: random.Random, items: list[Row]) -> list[Row]:
+    """A shuffled copy."""
+    return rng.sample(items, len(items))

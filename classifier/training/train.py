@@ -86,7 +86,7 @@ def prepare(corpus: Path | None, out: Path, settings: Settings, data: dict[str, 
     """Rows as arrays, and the validation rows whole. Kept in `out` for a run that is cut short."""
     key = hashlib.sha256(repr((SCHEMA, data, settings.seed, settings.limit)).encode()).hexdigest()[:16]
     kept = out / f"rows-{key}.npz"
-    rows = training_rows(corpus, settings.seed, settings.limit, padded=True)
+    rows = training_rows(corpus, settings.seed, settings.limit)
     validation: list[Row] = []
     if kept.exists():
         validation += [row for row in rows if row.part == "val"]

@@ -14,10 +14,10 @@ import numpy as np
 from classifier.evaluate import Bools, Floats, auroc_difference, auroc_interval
 from classifier.records import HARMLESS, FlowRecord, Headers, Label
 from classifier.thresholds import THREAT
+from classifier.training.data import asked
 from classifier.training.evaluation.measure import Example
 from classifier.training.evaluation.sources import CLUSTERS, ENOUGH, WHOLE, Bounds, bounds
 from classifier.training.evaluation.systems import Served
-from classifier.training.wardrobe import asked
 
 TELLING: Final = frozenset(
     "age alt-svc cf-ray date etag expires last-modified nel p3p report-to server server-timing "

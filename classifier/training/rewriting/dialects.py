@@ -50,11 +50,6 @@ def hash_comment(rng: Random) -> str:
     return "#\n"
 
 
-def digit_comment(rng: Random) -> str:
-    """/*12*/"""
-    return f"/*{rng.randint(0, 99)}*/"
-
-
 def told_comment(rng: Random) -> str:
     """/*text*/"""
     return f"/*{tag(rng)}*/"
@@ -100,21 +95,6 @@ def base64_string(inner: str) -> str:
     return f"from_base64('{base64.b64encode(inner.encode()).decode()}')"
 
 
-def decoded_string(inner: str) -> str:
-    """convert_from(decode('YWJj','base64'),'utf8')"""
-    return f"convert_from(decode('{base64.b64encode(inner.encode()).decode()}','base64'),'utf8')"
-
-
-def reversed_string(inner: str) -> str:
-    """REVERSE('cba')"""
-    return f"REVERSE('{inner[::-1]}')"
-
-
-def adjacent_string(inner: str) -> str:
-    """'a' 'bc', which MySQL reads as one"""
-    return f"'{inner[:1]}' '{inner[1:]}'"
-
-
 def piped_string(inner: str) -> str:
     """'a'||'bc'"""
     return f"'{inner[:1]}'||'{inner[1:]}'"
@@ -152,11 +132,6 @@ def markup(change: Callable[[str, Random], str]) -> Spell:
 def tag_spaced(*kinds: str) -> Spell:
     """A spelling of what stands between a tag's name and its first attribute."""
     return lambda value, rng: _TAG_SPACE.sub(lambda found: found[1] + rng.choice(kinds), value)
-
-
-def attribute_spaced(value: str, rng: Random) -> str:
-    """onload = alert(1)"""
-    return re.sub(r"\b(on[a-z]+|src|href)=", lambda hit: hit[1] + rng.choice((" = ", "\t=", "=\t", "  =")), value)
 
 
 def script_comment(value: str, rng: Random) -> str:
@@ -209,16 +184,6 @@ def from_atob(call: str) -> str:
     return f"eval(atob('{base64.b64encode(call.encode()).decode()}'))"
 
 
-def from_late_atob(call: str) -> str:
-    """setTimeout(atob('…'))"""
-    return f"setTimeout(atob('{base64.b64encode(call.encode()).decode()}'))"
-
-
-def from_script_data(call: str) -> str:
-    """import('data:text/javascript;base64,…')"""
-    return f"import('data:text/javascript;base64,{base64.b64encode(call.encode()).decode()}')"
-
-
 def from_function(call: str) -> str:
     """Function(atob`…`)()"""
     return f"Function(atob`{base64.b64encode(call.encode()).decode()}`)()"
@@ -228,18 +193,6 @@ def by_key(call: str) -> str:
     """self['ale'+'rt'](1)"""
     name, _, rest = call.partition("(")
     return f"self['{name[:3]}'+'{name[3:]}']({rest}"
-
-
-def by_concat(call: str) -> str:
-    """window['al'.concat('ert')](1)"""
-    name, _, rest = call.partition("(")
-    return f"window['{name[:2]}'.concat('{name[2:]}')]({rest}"
-
-
-def by_join(call: str) -> str:
-    """globalThis[['a','lert'].join('')](1)"""
-    name, _, rest = call.partition("(")
-    return f"globalThis[['{name[:1]}','{name[1:]}'].join('')]({rest}"
 
 
 def by_source(call: str) -> str:

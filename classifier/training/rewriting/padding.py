@@ -60,21 +60,6 @@ def overridden(record: FlowRecord, rng: Random) -> Changed:
     return _split(record, lambda value: [rng.choice(WORDS), value] if re.search(r"\W", value) else [value])
 
 
-def halved(record: FlowRecord, rng: Random) -> Changed:
-    """For training: `id=attack` → `id=att&id=ack`, for servers that join parameters of one name."""
-
-    def pieces(value: str) -> list[str]:
-        at = rng.randint(len(value) // 3, 2 * len(value) // 3)
-        return [value[:at], value[at:]] if len(value) > 5 and re.search(r"\W", value) else [value]
-
-    return _split(record, pieces)
-
-
-def listed(record: FlowRecord, rng: Random) -> Changed:
-    """For training: `id=1 or 2` → `id=1&id=or&id=2`, for servers that join them by spaces."""
-    return _split(record, lambda value: value.split()[:200] or [value])
-
-
 def padding(place: Place, size: int) -> Change:
     """For the evaluation: at least `size` bytes of sentences and numbers before the values, which are in `place`.
 

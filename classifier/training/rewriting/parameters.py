@@ -40,13 +40,6 @@ def changed(record: FlowRecord, change: Change, wire: Wire = "") -> FlowRecord:
     return _visit(record, change, wire)
 
 
-def suspects(record: FlowRecord) -> list[str]:
-    """The decoded values that have the signs of an attack: those with loud signs, or, where none has, with any."""
-    found: list[str] = []
-    _visit(record, _collector(found), "")
-    return [value for value in found if _LOUD.search(value)] or [value for value in found if _SYNTAX.search(value)]
-
-
 def content_type(record: FlowRecord) -> str:
     """The body's declared type in small letters, without parameters."""
     for name, value in record.request_headers:

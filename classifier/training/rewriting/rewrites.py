@@ -54,7 +54,7 @@ _PLAIN: Final = frozenset({Label.BENIGN, Label.SCANNER})
 _ALL: Final = _SQL | _XSS | _PATH | _SHELL | _FETCH | _PLAIN
 STACKED: Final = 0.25
 """Share of the rewritten training rows that are percent-encoded after that: encodings are the last step."""
-PADDED: Final = 0.2
+PADDED: Final = 0.1
 """Share of the training rows given to `rewritten` that are changed as a whole too."""
 
 
@@ -69,12 +69,10 @@ VARIANTS: Final = (
     # comments, and what a shell or a browser reads over
     Variant("comments", "empty for spaces", "training", _SQL, d.commented(d.empty_comment)),
     Variant("comments", "hash and newline for spaces", "training", _SQL, d.commented(d.hash_comment)),
-    Variant("comments", "digits for spaces", "training", _SQL, d.commented(d.digit_comment)),
     Variant("comments", "empty in calls", "training", _XSS, d.script_comment),
     Variant("comments", "empty before the tag", "training", _XSS, d.html_comment),
     Variant("comments", "quotes in words", "training", _SHELL, sh.commands(sh.quoted)),
     Variant("comments", "backslash in words", "training", _SHELL, sh.commands(sh.escaped)),
-    Variant("comments", "$() in words", "training", _SHELL, sh.commands(sh.substituted)),
     Variant("comments", "text for spaces", "evaluation", _SQL, d.commented(d.told_comment)),
     Variant("comments", "dashes, text and newline for spaces", "evaluation", _SQL, d.commented(d.dash_comment)),
     Variant("comments", "versioned keywords", "evaluation", _SQL, d.versioned),
@@ -88,12 +86,6 @@ VARIANTS: Final = (
     Variant("whitespace", "doubled", "training", _SQL | _SHELL | _PLAIN, s.spaced("  ", "   ")),
     Variant("whitespace", "tab or slash in tags", "training", _XSS, d.tag_spaced("\t", "/")),
     Variant("whitespace", "${IFS}", "training", _SHELL, s.spaced("${IFS}")),
-    Variant("whitespace", "mixed", "training", _SQL | _SHELL | _PLAIN, s.spaced("\t\t", " \t", "\t ", " \n")),
-    Variant("whitespace", "wide spaces", "training", _SQL | _PLAIN, s.spaced("\u2003", "\u2009", "\u3000")),
-    Variant("whitespace", "around signs", "training", _SQL | _SHELL | _PLAIN, s.widened),
-    Variant("whitespace", "around attributes", "training", _XSS, d.attribute_spaced),
-    Variant("whitespace", "several in tags", "training", _XSS, d.tag_spaced("  ", "\t ", "//", " /")),
-    Variant("whitespace", "${IFS} and quotes", "training", _SHELL, s.spaced("${IFS}''", "$IFS''")),
     Variant("whitespace", "vertical tabs", "evaluation", _SQL | _PLAIN, s.spaced("\v")),
     Variant("whitespace", "line ends of all kinds", "evaluation", _SQL | _PLAIN, s.spaced("\r\n", "\r", "\f", "\n\t")),
     Variant("whitespace", "no-break spaces", "evaluation", _SQL | _PLAIN, s.spaced("\xa0")),
@@ -118,8 +110,6 @@ VARIANTS: Final = (
     # Unicode
     Variant("unicode", "JSON escapes of specials", "training", _ALL, s.json_specials, "json"),
     Variant("unicode", "full-width letters", "training", _SQL | _XSS | _PLAIN, s.wide_letters),
-    Variant("unicode", "full-width characters", "training", _SQL | _XSS | _PATH | _PLAIN, s.wide_some),
-    Variant("unicode", "JSON escapes of letters", "training", _ALL, s.json_letters, "json"),
     Variant("unicode", "script escapes", "training", _XSS, d.script_escape),
     Variant("unicode", "JSON escapes of everything", "evaluation", _ALL, s.json_all, "json"),
     Variant("unicode", "full-width specials", "evaluation", _SQL | _XSS | _PATH | _PLAIN, s.wide_specials),
@@ -139,14 +129,6 @@ VARIANTS: Final = (
     Variant("base64", "the value", "training", _ALL, s.base64_plain),
     Variant("base64", "eval(atob())", "training", _XSS, d.calls(d.from_atob)),
     Variant("base64", "echo | base64 -d", "training", _SHELL, sh.runs(sh.piped_base64)),
-    Variant("base64", "twice", "training", _ALL, s.base64_twice),
-    Variant("base64", "a form", "training", _ALL, s.base64_form),
-    Variant("base64", "as in mail", "training", _ALL, s.base64_mime),
-    Variant("base64", "decode()", "training", _SQL, d.strings(d.decoded_string)),
-    Variant("base64", "setTimeout(atob())", "training", _XSS, d.calls(d.from_late_atob)),
-    Variant("base64", "data: script", "training", _XSS, d.calls(d.from_script_data)),
-    Variant("base64", "b64decode()", "training", _SHELL, sh.runs(sh.run_base64)),
-    Variant("base64", "echo | openssl", "training", _SHELL, sh.runs(sh.opened_base64)),
     Variant("base64", "state", "evaluation", _ALL, s.base64_state),
     Variant("base64", "data: text", "evaluation", _ALL, s.base64_data),
     Variant("base64", "from_base64()", "evaluation", _SQL, d.strings(d.base64_string)),
@@ -157,12 +139,6 @@ VARIANTS: Final = (
     Variant("concatenation", "||", "training", _SQL, d.strings(d.piped_string)),
     Variant("concatenation", "self[]", "training", _XSS, d.calls(d.by_key)),
     Variant("concatenation", "* for letters", "training", _SHELL, sh.wild_end),
-    Variant("concatenation", "REVERSE()", "training", _SQL, d.strings(d.reversed_string)),
-    Variant("concatenation", "side by side", "training", _SQL, d.strings(d.adjacent_string)),
-    Variant("concatenation", ".concat()", "training", _XSS, d.calls(d.by_concat)),
-    Variant("concatenation", ".join()", "training", _XSS, d.calls(d.by_join)),
-    Variant("concatenation", "rev", "training", _SHELL, sh.runs(sh.reversed_run)),
-    Variant("concatenation", "tr", "training", _SHELL, sh.runs(sh.lowered_run)),
     Variant("concatenation", "CONCAT()", "evaluation", _SQL, d.strings(d.concat_string)),
     Variant("concatenation", "+", "evaluation", _SQL, d.strings(d.plus_string)),
     Variant("concatenation", ".source", "evaluation", _XSS, d.calls(d.by_source)),
@@ -197,8 +173,6 @@ _PADDED: Final = [
 ]
 WHOLES: Final = (
     Whole("splitting", "a word of the same name before", "training", _ALL, padding.overridden),
-    Whole("splitting", "in the middle", "training", _ALL, padding.halved),
-    Whole("splitting", "at spaces", "training", _ALL, padding.listed),
     Whole("padding", "short words before", "training", _ALL, padding.worn),
     Whole("splitting", "at commas", "evaluation", _ALL, padding.split_by_commas),
     Whole("splitting", "in comments", "evaluation", _SQL, padding.split_by_comments),

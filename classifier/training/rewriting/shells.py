@@ -40,11 +40,6 @@ def quoted_double(word: str) -> str:
     return f'{word[:-1]}""{word[-1:]}'
 
 
-def substituted(word: str) -> str:
-    """ca$()t"""
-    return f"{word[:-1]}$(){word[-1:]}"
-
-
 def dollared(word: str) -> str:
     """c$@at"""
     return f"{word[:1]}$@{word[1:]}"
@@ -62,17 +57,6 @@ def piped_base64(command: str) -> str:
     return f"echo {base64.b64encode(command.encode()).decode()}|base64 -d|sh"
 
 
-def run_base64(command: str) -> str:
-    """python3 -c "…b64decode('…')…\""""
-    code = base64.b64encode(command.encode()).decode()
-    return f"python3 -c \"import os,base64;os.system(base64.b64decode('{code}'))\""
-
-
-def opened_base64(command: str) -> str:
-    """echo …|openssl enc -d -a|bash"""
-    return f"echo {base64.b64encode(command.encode()).decode()}|openssl enc -d -a|bash"
-
-
 def fed_base64(command: str) -> str:
     """bash<<<$(base64 --decode<<<…)"""
     return f"bash<<<$(base64 --decode<<<{base64.b64encode(command.encode()).decode()})"
@@ -86,16 +70,6 @@ def piped_hex(command: str) -> str:
 def printed_hex(command: str) -> str:
     """$(printf '\\x63…')"""
     return "$(printf '" + "".join(f"\\x{byte:02x}" for byte in command.encode()) + "')"
-
-
-def reversed_run(command: str) -> str:
-    """echo 'dwssap/cte/ tac'|rev|sh"""
-    return f"echo '{command[::-1]}'|rev|sh"
-
-
-def lowered_run(command: str) -> str:
-    """echo 'CAT /ETC/PASSWD'|tr A-Z a-z|sh"""
-    return f"echo '{command.upper()}'|tr A-Z a-z|sh"
 
 
 def from_variables(command: str) -> str:

@@ -70,11 +70,6 @@ def spaced(*kinds: str) -> Spell:
     return lambda value, rng: re.sub(" ", lambda _: rng.choice(kinds), value)
 
 
-def widened(value: str, rng: Random) -> str:
-    """1 = 1: spaces around the signs that need none."""
-    return re.sub(r"\s*([=(),<>|;])\s*", r" \1 ", value).strip()
-
-
 # ── percent-encoding: of the wire ───────────────────────────────────────────────────────────────────────────────
 
 
@@ -181,16 +176,6 @@ def wide_specials(value: str, rng: Random) -> str:
     return "".join(chr(ord(char) + 0xFEE0) if "!" <= char <= "~" and not char.isalnum() else char for char in value)
 
 
-def wide_some(value: str, rng: Random) -> str:
-    """About half of the characters as their full-width forms."""
-    return "".join(chr(ord(char) + 0xFEE0) if "!" <= char <= "~" and rng.random() < 0.5 else char for char in value)
-
-
-def json_letters(value: str, rng: Random) -> str:
-    """\\u0073 for the letters."""
-    return "".join(_escape(char, "x") if char.isalpha() else json.dumps(char)[1:-1] for char in value)
-
-
 def json_specials(value: str, rng: Random) -> str:
     """\\u0027 for what is neither letter nor digit."""
     return "".join(char if char.isascii() and char.isalnum() else _escape(char, "x") for char in value)
@@ -212,22 +197,6 @@ def _escape(char: str, digits: str) -> str:
 def base64_plain(value: str, rng: Random) -> str:
     """The value as base64, as applications pass state around."""
     return base64.b64encode(octets(value)).decode()
-
-
-def base64_twice(value: str, rng: Random) -> str:
-    """Base64 of base64."""
-    return base64.b64encode(base64.b64encode(octets(value))).decode()
-
-
-def base64_form(value: str, rng: Random) -> str:
-    """A form of names and values as base64."""
-    form = f"{tag(rng)}={rng.randint(0, 999)}&{tag(rng)}=".encode() + octets(value)
-    return base64.b64encode(form).decode()
-
-
-def base64_mime(value: str, rng: Random) -> str:
-    """=?utf-8?B?…?=, as mail writes it (RFC 2047)."""
-    return f"=?utf-8?B?{base64.b64encode(octets(value)).decode()}?="
 
 
 def base64_state(value: str, rng: Random) -> str:

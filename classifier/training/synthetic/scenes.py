@@ -37,10 +37,8 @@ def _load(name: str) -> tuple[list[Scene], dict[str, Rule]]:
     return scenes, {part.name: part.lines for part in sections if not part.fields}
 
 
-_DAILY, _OWN = _load("daily.txt")
-_BENIGN: Final = [scene for name in ("benign.txt", "modern.txt") for scene in _load(name)[0]] + _DAILY
-_HOSTILE, _THEIRS = _load("hostile.txt")
-_RULES: Final = _OWN | _THEIRS
+_BENIGN: Final = [scene for name in ("benign.txt", "modern.txt") for scene in _load(name)[0]]
+_HOSTILE, _RULES = _load("hostile.txt")
 _REPLIES, _ = _load("replies.txt")
 _BY_LABEL: Final = {
     label: [scene for scene in _HOSTILE if scene.name.partition(":")[0] == label]

@@ -43,19 +43,6 @@ def test_attacks_keep_their_first_window_and_harmless_rows_any() -> None:
     assert any(np.array_equal(harmless, window[window > 0]) for window in windows.astype(np.uint16))
 
 
-def test_the_window_that_holds_the_evidence_is_kept() -> None:
-    deep = LONG.request_body + b" 1' union select 2 from users-- " + LONG.request_body
-    record = FlowRecord(host="l.example", method="POST", request_body=deep)
-    for label in (Label.SQLI, Label.BENIGN):
-        kept = build([row(record, label, evidence=b"1' union select 2 from users-- ")], workers=0)
-        assert b"union select" in bytes((kept.tokens & 255).astype(np.uint8))
-
-
-def test_no_window_is_called_hostile_without_its_evidence() -> None:
-    kept = build([row(LONG, Label.SQLI, evidence=b"1' union select 2 from users-- ")], workers=0)
-    assert bytes((kept.tokens & 255).astype(np.uint8)) == b"1' union select 2 from users-- "
-
-
 def test_validation_rows_are_marked() -> None:
     assert build([row(FlowRecord()), row(FlowRecord(), part="val")], workers=0).validation.tolist() == [False, True]
 

@@ -6,9 +6,9 @@ import pytest
 
 import tinycorpus
 from classifier.features import NUMBERS, extract
-from classifier.records import ATTACKS, Label
-from classifier.training import wardrobe
-from classifier.training.data import holdout, training_rows
+from classifier.records import ATTACKS, FlowRecord, Label
+from classifier.training import data
+from classifier.training.data import asked, holdout, training_rows
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_values_are_carried_and_scarce_labels_more_often(folder: Path) -> None:
 
 
 def test_posted_prose_stays_a_posted_text(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wardrobe, "REWRITTEN", 0.0)  # rewriting leaves it where it is, but not letter by letter
+    monkeypatch.setattr(data, "REWRITTEN", 0.0)  # rewriting leaves it where it is, but not letter by letter
     for seed in range(5):
         posted = [row for row in training_rows(folder, seed) if row.source == "payloads:prose"]
         assert len(posted) == 2 and all(b"best" in row.record.request_body for row in posted)
@@ -68,3 +68,8 @@ def test_inside_addresses_are_lent_to_attacks_as_to_harmless_rows() -> None:
 
 def test_every_weight_counts(folder: Path) -> None:
     assert all(0 < row.weight < 20 for row in training_rows(folder))
+
+
+def test_the_request_phase_of_an_answered_flow_knows_nothing_of_the_answer() -> None:
+    record = FlowRecord(path="/", status=200, response_body=b"x", phase="response", bytes_down=1, seconds=2.0)
+    assert asked(record) == FlowRecord(path="/", phase="request")

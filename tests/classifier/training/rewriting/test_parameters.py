@@ -7,7 +7,7 @@ import pytest
 
 from classifier.records import FlowRecord
 from classifier.training.carriers import FORM
-from classifier.training.rewriting.parameters import changed, content_type, is_form, json_body, suspects
+from classifier.training.rewriting.parameters import changed, content_type, is_form, json_body
 
 MULTIPART = "multipart/form-data; boundary=B"
 
@@ -111,10 +111,3 @@ def test_kinds_of_bodies() -> None:
     assert json_body(_posted("[1]", "")) == [1]
     assert json_body(_posted("{", "")) is None
     assert json_body(_posted("a=b", "")) is None
-
-
-def test_suspects_are_the_loud_values_or_else_those_with_any_sign() -> None:
-    loud = FlowRecord(path="/a?u=http://x.example/&q=%27+or+1", request_headers=(("User-Agent", "Browser (X)"),))
-    assert suspects(loud) == ["' or 1"]
-    assert suspects(FlowRecord(path="/a?u=http://x.example/&n=2")) == ["http://x.example/"]
-    assert suspects(FlowRecord(path="/a?n=2")) == []
