@@ -97,6 +97,11 @@ class Decoded(NamedTuple):
 _NOTHING: Final = Decoded(b"", 0, False)
 
 
+def is_plain(raw: bytes) -> bool:
+    """Whether `decode` surely gives the text itself."""
+    return _PERCENT not in raw and _AMPERSAND not in raw and _SLASH not in raw and raw.isascii()
+
+
 def decode(raw: bytes, *, json: bool = False) -> Decoded:
     """Peel escapes until nothing changes. With `json`, backslashes are first read as in JSON strings (RFC 8259)."""
     if not raw:

@@ -11,14 +11,15 @@ from typing import Final
 HEX: Final = "[0-9A-Fa-f]"
 _ENTITIES: Final = {"&quot;": '"', "&apos;": "'", "&amp;": "&", "&lt;": "<", "&gt;": ">", "&sol;": "/"}
 
-ESCAPE_PATTERN: Final = (
-    rf"%(?:25){{0,3}}(?:{HEX}{{2}}|u{HEX}{{4}})"
-    rf"|\\(?<!\\\\)\\{{0,7}}(?:u{HEX}{{4}}|x{HEX}{{2}})"
-    rf"|&\#(?:[xX]{HEX}{{1,6}}|[0-9]{{1,7}});?"
-    rf"|{'|'.join(_ENTITIES)}"
-)
+_PERCENT: Final = rf"%(?:25){{0,3}}(?:{HEX}{{2}}|u{HEX}{{4}})"
+_BACKSLASH: Final = rf"\\(?<!\\\\)\\{{0,7}}(?:u{HEX}{{4}}|x{HEX}{{2}})"
+_ENTITY: Final = rf"&\#(?:[xX]{HEX}{{1,6}}|[0-9]{{1,7}});?|{'|'.join(_ENTITIES)}"
+ESCAPE_PATTERN: Final = f"{_PERCENT}|{_BACKSLASH}|{_ENTITY}"
 ESCAPE: Final = re.compile(f"({ESCAPE_PATTERN})")
 """One escaped character, as the only group; percent escapes may be nested up to four levels."""
+_FIRST_PERCENT: Final = re.compile(_PERCENT)
+_FIRST_BACKSLASH: Final = re.compile(_BACKSLASH)
+_FIRST_ENTITY: Final = re.compile(_ENTITY)
 
 # The same escapes, as far as they stand for a letter, a digit or anything beyond ASCII.
 _BYTE: Final = rf"(?:3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|[89A-Fa-f]{HEX})"
@@ -32,6 +33,15 @@ LETTER: Final = (
     rf"|(?<!\\)\\{{1,8}}(?:u{_UNIT16}|x{_BYTE})"
     rf"|&\#(?:[xX]0*+{_HEXADECIMAL}(?!{HEX})|0*+{_DECIMAL}(?![0-9]));?"
 )
+
+
+def has_escape(text: str) -> bool:
+    """Whether `ESCAPE` is found. Looking for one character at a time is many times faster than for one of three."""
+    return (
+        ("%" in text and _FIRST_PERCENT.search(text) is not None)
+        or ("\\" in text and _FIRST_BACKSLASH.search(text) is not None)
+        or ("&" in text and _FIRST_ENTITY.search(text) is not None)
+    )
 
 
 def through(text: str, change: Callable[[str], str]) -> str:

@@ -88,17 +88,17 @@ def operating_key(record: FlowRecord) -> str:
 
 def _windows(found: list[bytes]) -> Tokens:
     """The texts as little-endian int32: the byte is the first byte of a token, its segment the second."""
-    sizes = list(map(len, found))
-    size = sum(sizes)
+    text = b"".join(found)
+    size = len(text)
     count = 1 if size <= WINDOW else 1 + -(-(size - WINDOW) // STEP)
     length = WINDOW if count > 1 else max(BLOCK, -(-size // BLOCK) * BLOCK)
     row = bytearray(4 * (STEP * (count - 1) + length))
-    row[0 : 4 * size : 4] = b"".join(found)
-    row[1 : 4 * size : 4] = b"".join(map(mul, _PLACES, sizes))
-    if count == 1:
-        return np.frombuffer(row, np.int32).reshape(1, length)
+    row[0 : 4 * size : 4] = text
+    row[1 : 4 * size : 4] = b"".join(map(mul, _PLACES, map(len, found)))
+    # (`frombuffer` and `reshape` take longer.)
+    windows: Tokens = np.ndarray((count, length), np.int32, row, 0, (4 * STEP if count > 1 else 4 * length, 4))
     # Windows overlap in this memory: they are copied apart, or writing to one would write to another.
-    return np.ndarray((count, length), np.int32, row, 0, (4 * STEP, 4)).copy()
+    return windows if count == 1 else windows.copy()
 
 
 # ── the schema's name ───────────────────────────────────────────────────────────────────────────────────────────

@@ -8,7 +8,7 @@ grammars, since a body may be cut anywhere. No pattern looks at a character more
 import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from itertools import pairwise, starmap
+from itertools import pairwise
 from typing import Final
 from urllib.parse import unquote
 
@@ -44,8 +44,13 @@ _HINTS: Final = tuple(
 )
 # Some part of every secret name.
 
-_NAME: Final = re.compile(r"[:=]\s{0,4}[\"']?\\*+([\w$.\[\]-]{1,64}+)(\\?)", re.ASCII)
-"""A sign and the name before it, in a text that is written backwards: signs are rare, words are not."""
+_BEFORE: Final = r"\s{0,4}[\"']?\\*+([\w$.\[\]-]{1,64}+\\?)"
+_NAME: Final = re.compile(f"[:=]{_BEFORE}", re.ASCII)
+"""A sign and the name before it, in a text that is written backwards: signs are rare, words are not. A backslash
+before the name is taken along."""
+_ASSIGNED_NAME: Final = re.compile(f"={_BEFORE}", re.ASCII)
+_KEY_NAME: Final = re.compile(f":{_BEFORE}", re.ASCII)
+"""The same by sign: looking for one character is many times faster than for one of two."""
 _IN_QUOTES: Final = {
     '"': re.compile(r'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL),
     "'": re.compile(r"[^'\\]*+(?:\\.[^'\\]*+)*+", re.DOTALL),
@@ -65,6 +70,8 @@ _LEAF: Final = re.compile(
 _ELEMENT: Final = re.compile(
     r"<(?:[\w.-]{1,64}+:)?([\w.-]{1,64}+)(?:\s[^<>]{0,512}+)?>(?:<!\[CDATA\[)?([^<]*+)", re.ASCII
 )
+_TAG: Final = re.compile(r"<(?:[\w.-]{1,64}+:)?([\w.-]{1,64}+)", re.ASCII)
+"""The name of whatever may be an element."""
 _NAMED: Final = re.compile(
     r"<(?:name|key)>\s*+([\w.-]{1,64}+)\s*+</(?:name|key)>\s*+(?:<[\w:.-]{1,64}+>\s*+){1,3}+([^<]++)", re.ASCII
 )
@@ -94,13 +101,29 @@ def is_secret(name: str) -> bool:
 
 
 @lru_cache(maxsize=8192)
-def _role(backwards: str, backslash: str) -> tuple[bool, bool] | None:
+def _role(backwards: str) -> tuple[bool, bool] | None:
     """Whether a name is that of a secret, and whether its value may be the name of another field; None for neither."""
     name = backwards[::-1]
-    if backslash and name[0] in "bfnrt":
-        name = name[1:]  # the letter belongs to an escape such as a line feed's
+    if name[0] == "\\":
+        # The letter belongs to an escape such as a line feed's.
+        name = name[2:] if name[1] in "bfnrt" else name[1:]
     role = is_secret(name), _LABEL.fullmatch(name) is not None
     return role if any(role) else None
+
+
+class _Dull(set[str]):
+    """Names that were found to be of no interest. A set tells in C whether all names of a text are among them."""
+
+    def learn(self, names: list[str]) -> None:
+        """Remember names, within bounds."""
+        if len(self) + len(names) > _LEARNED:
+            self.clear()
+        self.update(names[:_LEARNED])
+
+
+_LEARNED: Final = 8192
+_DULL_NAMES: Final = _Dull()
+_DULL_TAGS: Final = _Dull()
 
 
 def mask_form(text: str) -> str:
@@ -117,10 +140,8 @@ def mask_form(text: str) -> str:
 
 def mask_fields(text: str) -> str:
     """Mask the values of secret fields wherever they stand in a text. Same length."""
-    if "<" in text and _may_hold_elements(text.lower()):
-        if "name>" in text or "key>" in text:
-            text = _apply(text, _spans(_NAMED, text))
-        text = _apply(text, _spans(_ELEMENT, text))
+    if "<" in text:
+        text = _mask_elements(text)
     if "=" not in text and ":" not in text:
         return text
     if "name=" in text and "isposition" in text.lower():
@@ -131,6 +152,24 @@ def mask_fields(text: str) -> str:
             text = _apply(text, _containers(text, secrets))
         text = _apply(text, _assignments(text, secrets))
     return _apply(text, _labelled(text, labels)) if labels else text
+
+
+def _mask_elements(text: str) -> str:
+    tags = _TAG.findall(text)
+    known = _DULL_TAGS.issuperset(tags)
+    secret = not known and any(map(_is_secret_tag, tags))
+    if not known and not secret:
+        _DULL_TAGS.learn(tags)
+    named = "name>" in text or "key>" in text
+    if not (secret or named) or not _may_hold_elements(text.lower()):
+        return text
+    if named:
+        text = _apply(text, _spans(_NAMED, text))
+    return _apply(text, _spans(_ELEMENT, text)) if secret else text
+
+
+def _is_secret_tag(name: str) -> bool:
+    return is_secret(name) and name not in _MARKUP
 
 
 def _may_hold_elements(lower: str) -> bool:
@@ -157,7 +196,7 @@ def _apply(text: str, spans: Iterator[Span]) -> str:
 def _spans(pattern: re.Pattern[str], text: str) -> Iterator[Span]:
     """What the second group holds wherever the first is a secret's name."""
     for match in pattern.finditer(text):
-        if is_secret(match[1]) and match[1] not in _MARKUP:
+        if _is_secret_tag(match[1]):
             yield *match.span(2), blank
 
 
@@ -174,18 +213,30 @@ def _names(text: str) -> tuple[list[int], list[tuple[int, re.Match[str]]]]:
     secrets: list[int] = []
     labels: list[tuple[int, re.Match[str]]] = []
     backwards, size = text[::-1], len(text)
-    roles = list(starmap(_role, _NAME.findall(backwards)))
-    if not any(roles):
+    names = _ASSIGNED_NAME.findall(backwards) if "=" in text else []
+    if ":" in text:
+        names += _KEY_NAME.findall(backwards)
+    if _DULL_NAMES.issuperset(names):
         return secrets, labels
-    labelled = _LABELLED.search(text) is not None
-    for found, role in zip(_NAME.finditer(backwards), roles, strict=True):
-        if role:
-            end = size - found.start(1)
+    roles = {name: _role(name) for name in set(names)}
+    _DULL_NAMES.learn([name for name, role in roles.items() if role is None])
+    found = [role for role in roles.values() if role]
+    labelled = any([role[1] for role in found]) and _has_labelled(text)
+    if not labelled and not any([role[0] for role in found]):
+        return secrets, labels
+    for match in _NAME.finditer(backwards):
+        if role := roles[match[1]]:
+            end = size - match.start(1)
             if role[0]:
                 secrets.append(end)
             if labelled and role[1] and (value := _LABELS.match(text, end)) and is_secret(value[1]):
                 labels.append((end, value))
     return secrets[::-1], labels[::-1]
+
+
+def _has_labelled(text: str) -> bool:
+    lower = text.lower()
+    return ("alue" in lower or "ontent" in lower or "ata" in lower) and _LABELLED.search(text) is not None
 
 
 def _containers(text: str, secrets: list[int]) -> Iterator[Span]:

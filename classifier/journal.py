@@ -96,7 +96,10 @@ class Journal:
         self._local = threading.local()
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            with contextlib.suppress(FileExistsError):
+                # Only a new file: to close one that this process has open already drops SQLite's locks on it, and then
+                # another process may remove its log (https://www.sqlite.org/howtocorrupt.html, section 2.2).
+                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
             self._connection.executescript(_SCHEMA)
             self._widen()
         except (OSError, sqlite3.Error) as error:

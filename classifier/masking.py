@@ -13,16 +13,17 @@ mask(mask(r)) == mask(r).
 """
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final, Literal
 
 import msgspec
 
-from classifier.escapes import ESCAPE, through
+from classifier.escapes import has_escape, through
 from classifier.fields import is_secret, mask_fields, mask_form
 from classifier.packed import MAGIC, blank_packed
-from classifier.recent import Recent
-from classifier.records import BODY_CAP, REPLY_CAP, FlowRecord, Headers
+from classifier.recent import Recent, both
+from classifier.records import BODY_CAP, REPLY_CAP, FlowRecord
 from classifier.symbols import blank, blank_basic, settle
 from classifier.tokens import mask_tokens
 
@@ -32,8 +33,6 @@ _ATTRIBUTES: Final = frozenset(
 _KEPT: Final = frozenset({"host", ":authority", "content-length", "content-type", "date", "connection", "server"})
 _FORM: Final = re.compile(r"[\w.$%+\[\]-]{1,128}+=")
 _CAPS: Final = (("request_body", BODY_CAP), ("response_body", REPLY_CAP), ("message", BODY_CAP))
-_CACHED: Final = 512
-"""Paths, header values and bodies up to this many characters are looked up before they are masked: most repeat."""
 
 
 def mask(record: FlowRecord) -> FlowRecord:
@@ -41,9 +40,9 @@ def mask(record: FlowRecord) -> FlowRecord:
     changed: dict[str, Any] = {}
     if record.path and (path := mask_path(record.path)) != record.path:
         changed["path"] = path
-    if record.request_headers and (asked := _ASKED[record.request_headers]) is not None:
+    if (asked := tuple(map(_HEADERS.__getitem__, record.request_headers))) != record.request_headers:
         changed["request_headers"] = asked
-    if record.response_headers and (told := _masked(record.response_headers)) is not None:
+    if (told := tuple(map(_HEADERS.__getitem__, record.response_headers))) != record.response_headers:
         changed["response_headers"] = told
     for name, cap in _CAPS:
         body: bytes = getattr(record, name)
@@ -59,30 +58,17 @@ def mask_text(value: str, *, secret: bool = False) -> str:
 
 def mask_path(path: str) -> str:
     """Mask a request target: path, `?` and query."""
-    return _same_path(path) if len(path) <= _CACHED else _whole_path(path)
-
-
-def _masked(headers: Headers) -> Headers | None:
-    """The headers without their secrets, None where they hold none."""
-    masked = tuple([(name, mask_header(name, value)) for name, value in headers])
-    return masked if masked != headers else None
-
-
-_ASKED: Final = Recent(_masked)
-"""Of requests only: answers bear their date and differ every time."""
+    return _PATHS[path]
 
 
 def mask_header(name: str, value: str) -> str:
     """Mask the value of one header."""
-    kind = _kind(name)
-    if kind == "kept" or not value:
-        return value
-    return _repeated(kind, value) if len(value) <= _CACHED else _header(kind, value)
+    return _HEADERS[name, value][1]
 
 
 def mask_body(body: bytes) -> bytes:
     """Mask a body or message, byte for byte."""
-    return _same_body(body) if len(body) <= _CACHED else _whole_body(body)
+    return _BODIES[body]
 
 
 Kind = Literal["kept", "cookie", "set-cookie", "secret", "text"]
@@ -100,18 +86,14 @@ def _kind(name: str) -> Kind:
     return "secret" if is_secret(name) else "text"
 
 
-def _header(kind: Kind, value: str) -> str:
-    match kind:
-        case "cookie":
-            return _cookies(value)
-        case "set-cookie":
-            return _set_cookie(value)
-        case "secret":
-            return _credentials(value)
-    return settle(_free, value)
-
-
-_repeated = lru_cache(maxsize=4096)(_header)
+def _header(header: tuple[str, str]) -> tuple[str, str]:
+    """A name and a value: the same pair where it holds no secret."""
+    name, value = header
+    kind = _kind(name)
+    if kind == "kept" or not value:
+        return header
+    masked = _MASKS[kind](value)
+    return header if masked == value else (name, masked)
 
 
 def _cookies(value: str) -> str:
@@ -134,7 +116,7 @@ def _credentials(value: str) -> str:
     return f"{scheme}{space}{blank_basic(rest)}" if scheme.lower() == "basic" else blank(value)
 
 
-def _whole_path(path: str) -> str:
+def _target(path: str) -> str:
     return settle(_path, path)
 
 
@@ -142,11 +124,6 @@ def _whole_body(body: bytes) -> bytes:
     if body.startswith(MAGIC):
         body = blank_packed(body)
     return settle(_body, body.decode("latin-1")).encode("latin-1")
-
-
-# A request is judged when it is asked and again when it is answered.
-_same_path = lru_cache(maxsize=512)(_whole_path)
-_same_body = lru_cache(maxsize=512)(_whole_body)
 
 
 def _path(path: str) -> str:
@@ -163,7 +140,7 @@ def _body(text: str) -> str:
 
 
 def _free(text: str) -> str:
-    if ("%" in text or "\\" in text or "&" in text) and ESCAPE.search(text):
+    if has_escape(text):
         # Fields first as they are written: an escaped quote or `&` does not end a value.
         return through(mask_fields(text), _plain)
     return _plain(text)
@@ -171,3 +148,15 @@ def _free(text: str) -> str:
 
 def _plain(text: str) -> str:
     return mask_tokens(mask_fields(text))
+
+
+_MASKS: Final[dict[Kind, Callable[[str], str]]] = {
+    "cookie": _cookies,
+    "set-cookie": _set_cookie,
+    "secret": _credentials,
+    "text": mask_text,
+}
+_HEADERS: Final = Recent(_header, both, 1 << 18)
+_PATHS: Final = Recent(_target, len, 1 << 18)
+_BODIES: Final = Recent(_whole_body, len, 1 << 20)
+"""Most repeat, and a request is judged when it is asked and again when it is answered."""

@@ -15,6 +15,7 @@ from typing import Final, get_args
 import numpy as np
 import numpy.typing as npt
 
+from classifier.recent import Recent, both
 from classifier.records import FlowRecord, Kind, Phase
 
 NUMBERS: Final = (
@@ -43,6 +44,8 @@ _MAGIC: Final = (
     (b"\xff\xd8\xff", "image"), (b"\x89PNG", "image"), (b"GIF8", "image"), (b"RIFF", "image"),
     (b"%PDF", "pdf"), (b"<!DOC", "html"), (b"<html", "html"), (b"<!doc", "html"), (b"{", "json"), (b"<?xml", "xml"),
 )  # fmt: skip
+
+_LOOK_MAGIC: Final = max(len(magic) for magic in (*_EXECUTABLE, *_ARCHIVE, *(magic for magic, _ in _MAGIC)))
 
 _USUAL: Final = frozenset({0, 80, 443, 53, 8080, 8443})
 _INSIDE: Final = tuple(
@@ -73,8 +76,7 @@ Numbers = npt.NDArray[np.float32]
 def numbers(record: FlowRecord, texts: list[bytes], rounds: int) -> Numbers:
     """float32 [F], F = len(NUMBERS), of a record, its texts by segment and its decoding rounds."""
     _, _, host, _, _, path, query, _, reply, _, body, headers = texts
-    asked = b"".join((path, query, body[:LOOK_BODY]))[:LOOK]
-    log1p = math.log1p
+    lengths, signs = _REQUESTS[path, query, body]
     row = bytearray(_ROW.size)
     _ROW.pack_into(
         row,
@@ -82,22 +84,36 @@ def numbers(record: FlowRecord, texts: list[bytes], rounds: int) -> Numbers:
         *_START[record.kind, record.phase],
         *_host_numbers(host),
         record.port not in _USUAL,
-        log1p(len(path)),
-        log1p(path.count(b"/")),
-        log1p(len(query)),
-        log1p(query.count(b"=")),
-        log1p(len(headers)),
-        log1p(len(body)),
-        log1p(record.path.count("%")),
+        *lengths,
+        math.log1p(len(headers)),
+        math.log1p(len(body)),
+        math.log1p(record.path.count("%")),
         rounds,
-        _share(asked, _SYMBOLS),
-        0.0 if asked.isascii() else _share(asked, _HIGH),
-        _share(asked, _DIGITS),
-        _entropy(asked),
+        *signs,
         *_STATUS[min(max(record.status // 100, 2), 5) if record.status else 0],
         *(_reply_numbers(record, reply) if reply else _NO_REPLY),
     )
-    return np.frombuffer(row, np.float32)
+    return np.ndarray((len(NUMBERS),), np.float32, row)
+
+
+def _request_numbers(key: tuple[bytes, bytes, bytes]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Of path, query and body: lengths of the first two, then the signs in all three."""
+    path, query, body = key
+    asked = b"".join((path, query, body[:LOOK_BODY]))[:LOOK]
+    log1p = math.log1p
+    return (
+        (log1p(len(path)), log1p(path.count(b"/")), log1p(len(query)), log1p(query.count(b"="))),
+        (
+            _share(asked, _SYMBOLS),
+            0.0 if asked.isascii() else _share(asked, _HIGH),
+            _share(asked, _DIGITS),
+            _entropy(asked),
+        ),
+    )
+
+
+_REQUESTS: Final = Recent(_request_numbers, lambda key: sum(map(len, key)), 1 << 19)
+"""A request is read when it is asked and again when it is answered."""
 
 
 @lru_cache(maxsize=4096)
@@ -134,13 +150,26 @@ def _address(host: bytes) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
 
 
 def _reply_numbers(record: FlowRecord, reply: bytes) -> tuple[float, ...]:
-    told = next((value.lower() for name, value in record.response_headers if name.lower() == "content-type"), "")
-    shown = next((kind for magic, kind in _MAGIC if reply.startswith(magic)), "")
-    executable = reply.startswith(_EXECUTABLE)
+    told = ""
+    for name, value in record.response_headers:
+        if name.lower() == "content-type":
+            told = value
+            break
+    return math.log1p(len(reply)), *_REPLIES[told, reply[:_LOOK_MAGIC]]
+
+
+def _reply_kind(key: tuple[str, bytes]) -> tuple[bool, bool, bool]:
+    """What a reply is by what its headers told and its start: executable, an archive, something else than told."""
+    told, start = key[0].lower(), key[1]
+    shown = next((kind for magic, kind in _MAGIC if start.startswith(magic)), "")
+    executable = start.startswith(_EXECUTABLE)
     contradicts = bool(told) and (
         (executable and not told.startswith("application/")) or (shown != "" and shown not in told)
     )
-    return math.log1p(len(reply)), executable, reply.startswith(_ARCHIVE), contradicts
+    return executable, start.startswith(_ARCHIVE), contradicts
+
+
+_REPLIES: Final = Recent(_reply_kind, both, 1 << 16)
 
 
 def _share(raw: bytes, alphabet: bytes) -> float:

@@ -15,7 +15,8 @@ from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable
 from typing import Final
 
-from classifier.escapes import ESCAPE, ESCAPE_PATTERN, HEX, LETTER, decoded, through
+from classifier.escapes import ESCAPE, ESCAPE_PATTERN, HEX, LETTER, decoded, has_escape, through
+from classifier.recent import Recent
 
 WORDS: Final = frozenset(
     """
@@ -54,6 +55,8 @@ _PIECE: Final = re.compile(
     rf"|(?P<escape>{ESCAPE_PATTERN})"
     r"|(?P<backslash>\\++[bfnrt]?)"
 )
+_LETTERS: Final = re.compile(r"(?<=\\)[bfnrt]")
+"""Letters that belong to the backslash before them, which is a line feed's or such."""
 _RUNS: Final = re.compile(rf"(?P<base64>[A-Za-z0-9+/_-]{{{_BASE64},}}+={{0,2}})|(?P<run>{_ALNUM}++)")
 _PLAIN: Final = re.compile(rf"{_ALNUM}+")
 # A run of base64 can only be printable ASCII if its first characters are of these: the top bits of the bytes are zero.
@@ -121,11 +124,19 @@ def blank(text: str) -> str:
         return text
     if len(text) < _BASE64 and text.isalnum():
         return _run(text)
+    return _BLANKED[text]
+
+
+def _blank(text: str) -> str:
     if "\\" in text:
         return settle(_pieces, text)
-    if ("%" in text or "&" in text) and ESCAPE.search(text):
+    if has_escape(text):
         return through(text, _whole)
     return _whole(text)
+
+
+_BLANKED: Final = Recent(_blank, len, 1 << 17)
+"""Several rules find the same secret, and masking looks twice."""
 
 
 def _whole(text: str) -> str:
@@ -136,25 +147,51 @@ def _whole(text: str) -> str:
         return settle(_runs, text)
     if len(raw) >= _BASE64 and _may_hide(text, raw):
         return settle(_runs, text)
-    lower = raw.translate(_LOWER)
-    words = lower.split()
-    if _BYTE_WORDS.isdisjoint(words):
-        return raw.translate(_SYMBOL).decode("latin-1")
-    masked, padded = bytearray(raw.translate(_SYMBOL)), b" %b " % lower
-    for word in _BYTE_WORDS.intersection(words):
-        start = padded.find(b" %b " % word)
-        while start >= 0:
-            masked[start : start + len(word)] = raw[start : start + len(word)]
-            start = padded.find(b" %b " % word, start + len(word))
-    return masked.decode("latin-1")
+    return _words(raw).decode("latin-1")
+
+
+def _words(raw: bytes) -> bytearray:
+    """Letters and digits as their symbols, public words as they are."""
+    lower, masked = raw.translate(_LOWER), bytearray(raw.translate(_SYMBOL))
+    words = _BYTE_WORDS.intersection(lower.split())
+    if words:
+        padded = b" %b " % lower
+        for word in words:
+            start = padded.find(b" %b " % word)
+            while start >= 0:
+                masked[start : start + len(word)] = raw[start : start + len(word)]
+                start = padded.find(b" %b " % word, start + len(word))
+    return masked
 
 
 def _runs(text: str) -> str:
-    return _RUNS.sub(_symbols, text)
+    """Every run masked as what it is: base64, hexadecimal digits, a word."""
+    if not text.isascii():
+        return _RUNS.sub(_symbols, text)
+    raw = text.encode()
+    masked, classes = _words(raw), raw.translate(_CLASS)
+    start = classes.find(_MIN64)
+    while start >= 0:  # only of these may more be said than of words
+        end = classes.find(b" ", start)
+        end = len(raw) if end < 0 else end
+        padded = end + (2 if raw.startswith(b"==", end) else raw.startswith(b"=", end))
+        masked[start:padded] = _base64(text[start:padded]).encode()
+        start = classes.find(_MIN64, end)
+    return masked.decode()
 
 
 def _pieces(text: str) -> str:
-    return _PIECE.sub(_symbols, text)
+    """The same for a text with backslashes."""
+    if not text.isascii() or has_escape(text):
+        return _PIECE.sub(_symbols, text)
+    plain, letters = _LETTERS.subn("\\\\", text)
+    masked = _runs(plain)
+    if not letters:
+        return masked
+    out = list(masked)
+    for letter in _LETTERS.finditer(text):
+        out[letter.start()] = letter[0]
+    return "".join(out)
 
 
 def blank_basic(text: str) -> str:
@@ -197,16 +234,19 @@ def settle(change: Callable[[str], str], text: str) -> str:
 def _symbols(piece: re.Match[str]) -> str:
     kind, source = piece.lastgroup, piece[0]
     if kind == "run":
-        return _run(source)
+        return _KNOWN_RUNS[source]
     return _base64(source) if kind == "base64" else source
 
 
 def _run(source: str) -> str:
-    if not source.isalnum() and ESCAPE.search(source):
+    if not source.isalnum() and has_escape(source):
         if ESCAPE.sub(decoded, source).lower() in WORDS:
             return source
         return through(source, symbols)
     return source if source.lower() in WORDS else symbols(source)
+
+
+_KNOWN_RUNS: Final = Recent(_run, len, 1 << 17)
 
 
 def _base64(source: str) -> str:

@@ -9,8 +9,8 @@ import re
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from classifier.decoding import EXCERPT, MAX_WRAPPED, UNWRAPPED, decode, excerpt, nested, wrapped
-from classifier.recent import Recent
+from classifier.decoding import EXCERPT, MAX_WRAPPED, UNWRAPPED, decode, excerpt, is_plain, nested, wrapped
+from classifier.recent import Recent, both
 from classifier.records import BODY_CAP, FlowRecord, Headers
 
 SEGMENTS: Final = (
@@ -28,8 +28,6 @@ REPLY: Final = 512
 REPLY_BINARY: Final = 64
 """Bytes read of a response body that is text, and of one that is not (a NUL in its start says so)."""
 STATUS: Final = 1024
-_CACHED: Final = 512
-"""Header values up to this many characters are remembered: most repeat."""
 
 _ROUTINE: Final = frozenset(
     "host connection content-length accept accept-encoding accept-charset cache-control pragma dnt te "
@@ -44,50 +42,85 @@ _FORM: Final = re.compile(rb"[\w.$%+\[\]-]{1,128}=")
 _JSON: Final = re.compile(rb"\s*[{\[\"]")
 
 
+class _Asked(NamedTuple):
+    """What a request's path and body say."""
+
+    path: bytes
+    query: bytes
+    body: bytes
+    rounds: int
+    odd: list[bytes]
+    """An excerpt of each that is written oddly."""
+    wrapped: list[bytes]
+    """What their base64 and hexadecimal values say."""
+
+
+class _Value(NamedTuple):
+    """The value of one header, as far as it is read."""
+
+    raw: bytes
+    text: bytes
+    rounds: int
+    simple: bool
+    """Whether it reads the same beside others: nothing but one round of percent escapes was peeled, if any."""
+    wrapped: list[bytes]
+
+
 class _Read(NamedTuple):
     """The values of a request's headers, as far as they are read."""
 
     text: bytes
     rounds: int
-    odd: bytes
-    """An excerpt where they are written oddly."""
+    odd: list[bytes]
     wrapped: list[bytes]
-    """What their base64 and hexadecimal values say."""
 
 
 def texts(record: FlowRecord) -> tuple[list[bytes], int]:
     """The bytes of each segment (index = segment number), and how many decoding rounds the request took."""
-    path, _, query = record.path.partition("?")
-    body = (record.message or record.request_body)[:BODY_CAP]
+    path, query, body, rounds, odd, hidden = _REQUESTS[record.path, (record.message or record.request_body)[:BODY_CAP]]
+    headers = _read(record.request_headers)
+    if headers.odd:
+        odd = odd + headers.odd
+    if headers.wrapped:
+        hidden = hidden + headers.wrapped[: MAX_WRAPPED - len(hidden)]
+    return [
+        b"",
+        _verb(record),
+        _bare(record.site),
+        b"\n".join(nested(hidden))[:UNWRAPPED] if hidden else b"",
+        b"\n".join(odd)[: 2 * EXCERPT] if odd else b"",
+        path,
+        query,
+        _status(record) if record.status or record.kind == "dns" else b"",
+        _reply(record.response_body) if record.response_body else b"",
+        _utf8("\n".join(record.answers)) if record.answers else b"",
+        body,
+        headers.text,
+    ], max(rounds, headers.rounds)
+
+
+def _ask(key: tuple[str, bytes]) -> _Asked:
+    """Of a path and a body."""
+    target, body = key
+    path, _, query = target.partition("?")
     raws = (
         _utf8(query)[:PATH_CAP].replace(b"+", b" "),
         _utf8(path)[:PATH_CAP],
         body.replace(b"+", b" ") if b"+" in body and _FORM.match(body) else body,
     )
+    written = b"\n".join(raws)
+    if is_plain(written):
+        return _Asked(raws[1], raws[0], raws[2], 0, [], wrapped(written))
     json = b"\\" in body and _JSON.match(body) is not None
     asked = (decode(raws[0]), decode(raws[1]), decode(raws[2], json=json))
-    headers = _HEADERS[record.request_headers]
     seen_query, seen_path, seen_body = asked[0].text, asked[1].text, asked[2].text
     odd = [excerpt(raw) for raw, found in zip(raws, asked, strict=True) if found.odd]
-    if headers.odd:
-        odd.append(headers.odd)
     hidden = wrapped(b"\n".join((seen_query, seen_path, seen_body)))
-    if headers.wrapped:
-        hidden += headers.wrapped[: MAX_WRAPPED - len(hidden)]
-    return [
-        b"",
-        _verb(record),
-        _bare(record.site),
-        b"\n".join(nested(hidden))[:UNWRAPPED],
-        b"\n".join(odd)[: 2 * EXCERPT],
-        seen_path,
-        seen_query,
-        _status(record) if record.status or record.kind == "dns" else b"",
-        _reply(record.response_body) if record.response_body else b"",
-        _utf8("\n".join(record.answers)) if record.answers else b"",
-        seen_body,
-        headers.text,
-    ], max(asked[0].rounds, asked[1].rounds, asked[2].rounds, headers.rounds)
+    return _Asked(seen_path, seen_query, seen_body, max(asked[0].rounds, asked[1].rounds, asked[2].rounds), odd, hidden)
+
+
+_REQUESTS: Final = Recent(_ask, both, 1 << 19)
+"""A request is read when it is asked and again when it is answered."""
 
 
 def _utf8(text: str) -> bytes:
@@ -109,20 +142,41 @@ def _bare(host: str) -> bytes:
 
 def _read(headers: Headers) -> _Read:
     """Values, not names: a model that reads header names learns "not a browser" and nothing else."""
-    values = [_shown(name, value) if len(value) <= _CACHED else _show(name, value) for name, value in headers]
-    raw = b"\n".join([value for value in values if value])[:HEADERS_CAP]
+    values = [value for value in map(_VALUES.__getitem__, headers) if value is not None]
+    size, rounds, simple = len(values), 0, True
+    hidden: list[bytes] = []
+    for value in values:
+        size += len(value.raw)
+        simple = simple and value.simple
+        if value.rounds > rounds:
+            rounds = value.rounds
+        if value.wrapped:
+            hidden += value.wrapped
+    if not simple or size > HEADERS_CAP:
+        return _TOGETHER[tuple([value.raw for value in values])]
+    return _Read(b"\n".join([value.text for value in values]), rounds, [], hidden[:MAX_WRAPPED])
+
+
+def _read_together(values: tuple[bytes, ...]) -> _Read:
+    """Of values of which some are written in a way that takes several rounds: the rounds are those of all."""
+    raw = b"\n".join(values)[:HEADERS_CAP]
     found = decode(raw)
-    return _Read(found.text, found.rounds, excerpt(raw) if found.odd else b"", wrapped(found.text))
+    return _Read(found.text, found.rounds, [excerpt(raw)] if found.odd else [], wrapped(found.text))
 
 
-_HEADERS: Final = Recent(_read)
+def _value(header: tuple[str, str]) -> _Value | None:
+    """Of a name and a value; None where nothing of it is read."""
+    name, value = header
+    raw = _utf8(value) if not _routine(name) or _ODD.search(value) else b""
+    if not raw:
+        return None
+    text, rounds, odd = decode(raw)
+    simple = not odd and (rounds == 0 or (rounds == 1 and b"\\" not in raw)) and b"%u" not in raw and b"%U" not in raw
+    return _Value(raw, text, rounds, simple, wrapped(text))
 
 
-def _show(name: str, value: str) -> bytes:
-    return _utf8(value) if not _routine(name) or _ODD.search(value) else b""
-
-
-_shown = lru_cache(maxsize=4096)(_show)
+_VALUES: Final = Recent(_value, both, 1 << 18)
+_TOGETHER: Final = Recent(_read_together, lambda values: sum(map(len, values)), 1 << 17)
 
 
 @lru_cache(maxsize=1024)

@@ -23,15 +23,17 @@ _KNOWN: Final = re.compile(
     r"|AIza[\w-]{30,}+|ya29\.[\w-]{10,}+|SG\.[\w-]{16,}+\.[\w-]{16,}+|npm_\w{30,}+|hf_\w{30,}+)",
     re.ASCII,
 )
-_SHORT_KEYS: Final = tuple("eyJ xox k_live k_test ya29 SG.".split())
+_SHORT_KEYS: Final = tuple("xox k_live k_test SG.".split())
 _LONG_KEYS: Final = tuple("AKIA ASIA AROA AIDA gho_ ghp_ ghs_ ghr_ ghu_ github_ glpat AIza npm_ hf_".split())
-"""What well-known keys start with; the latter always stand in a long run."""
+"""What well-known keys start with, beside `eyJ` and `ya29`; the latter always stand in a long run."""
 _PEM: Final = re.compile(r"(?<=PRIVATE[ +]KEY)(?: BLOCK)?-----([^-]++)")
 _USERINFO: Final = re.compile(r"(//|\\/\\/)([^\s/?#\"'<>]++)")
 _MAIL: Final = re.compile(r"@(?<=[\w-]@)([\w.+%-]++)(\\?)")
 """The local part of an address in a text that is written backwards, and a backslash before it."""
 _SHORTEST: Final = 20
 _LONG: Final = b"x" * _SHORTEST
+_KEY: Final = b"x" * 15
+"""The run that a key beside `eyJ` and `ya29` has at least: `xoxb-` and ten characters."""
 _HEX: Final = re.compile(r"(?=[a-f]*[0-9])(?=[0-9]*[a-f])[0-9a-f]{24,}|(?=[A-F]*[0-9])(?=[0-9]*[A-F])[0-9A-F]{24,}")
 _WORD: Final = re.compile("[A-Za-z0-9]{20,}+")
 _LITERAL: Final = re.compile("0[xX]([0-9A-Fa-f]+?)(?=0[xX]|[^0-9A-Fa-f]|$)")
@@ -62,14 +64,15 @@ _RATIO: Final = 0.27
 def mask_tokens(text: str) -> str:
     """Mask every secret that can be told by its looks. Same length."""
     if "@" in text:
-        text = _USERINFO.sub(_userinfo, text)
+        if "//" in text or "\\/\\/" in text:
+            text = _USERINFO.sub(_userinfo, text)
         text = _MAIL.sub(_local, text[::-1])[::-1]
     raw = text.encode("latin-1", "replace")
     if len(raw) >= 13 and raw.translate(_ZEROS, b" .+-").find(_THIRTEEN) >= 0:  # `in` is slower for bytes
         text = _DIGITS.sub(_cards, text)
     classes = run_classes(raw)
     long = classes.find(_LONG)
-    if _may_hold_keys(text, long=long >= 0):
+    if "eyJ" in text or "ya29" in text or (classes.find(_KEY) >= 0 and _may_hold_keys(text, long=long >= 0)):
         text = _KNOWN.sub(lambda key: blank(key[0]), text)
     if "PRIVATE" in text:
         text = _PEM.sub(lambda pem: blank(pem[0]), text)

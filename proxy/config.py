@@ -139,7 +139,8 @@ class ModelTable(Section):
 
     device: Literal["auto", "cuda", "cpu"] = "auto"
     registry: Path_ | None = None
-    channel: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")] = "stable"
+    channel: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")] = "stable"
+    canary_percent: Annotated[float, Field(ge=0, le=100)] = 10.0
 
 
 class PolicyTable(Section):

@@ -21,6 +21,7 @@ from classifier.scorer import BadScore, Scorer
 from proxy.metrics import Metrics
 from proxy.needed import Needs
 from proxy.policy import Cause, Decision, Failure, Policy
+from proxy.trials import Trials
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ class Judge:
     def __init__(self, scorer: Scorer, policy: Policy, metrics: Metrics, journal: Journal) -> None:
         self.scorer, self.policy, self.metrics, self.journal = scorer, policy, metrics, journal
         self.needs = Needs(journal)
+        self.trials: Trials | None = None
         self.permitted: Callable[[FlowRecord, Decision], str] = _nobody
         """The event whose block the client of a record was allowed to pass by (`proxy.desk`)."""
 
@@ -52,20 +54,31 @@ class Judge:
         record = masked = FlowRecord(phase=phase, time=time.time())
         verdict = features = None
         cause = part
+        trial, seconds = None, 0.0
         release = self.scorer.model.release
         try:
             record = observe()
+            trial = self.trials.deciding(record.client) if self.trials else None
+            scorer = self.scorer if trial is None else trial.scorer
+            release = scorer.model.release
             started = time.perf_counter()
             masked = mask(record)
             features = vectorize(masked)
-            verdict = self.scorer.score(features)
-            self.metrics.score_seconds.observe(time.perf_counter() - started)
+            verdict = scorer.score(features)
+            seconds = time.perf_counter() - started
+            self.metrics.score_seconds.observe(seconds)
         except BadScore:
             cause = "nan"
         except Exception as error:
             log.error("a flow could not be judged: %s", where(error))
             cause = "exception"
-        decision = self._permit(record, self._decide(record, verdict, cause))
+        policy = self.policy if trial is None else trial.policy
+        decision = self._decide(policy, record, verdict, cause)
+        if self.trials is not None:
+            self.trials.count(trial, decision, seconds, failed=verdict is None)
+            if features is not None:
+                self.trials.compare(record, features, decision)
+        decision = self._permit(record, decision)
         return Judgement(self._write(masked, decision, verdict, release), masked, verdict, features, release)
 
     def failed(self, cause: Cause, phase: Phase = "request") -> Decision:
@@ -88,16 +101,16 @@ class Judge:
         self.metrics.continued.inc()
         return decision._replace(action="allow", reason=f"continued after {event}: {decision.reason}", rule=CONTINUED)
 
-    def _decide(self, record: FlowRecord, verdict: Verdict | None, cause: Cause | None) -> Decision:
+    def _decide(self, policy: Policy, record: FlowRecord, verdict: Verdict | None, cause: Cause | None) -> Decision:
         if cause is not None:
             self.metrics.failed(cause)
         found = verdict if verdict is not None and cause is None else Failure(cause or "exception", verdict)
         try:
-            return self.policy.decide(record, found)
+            return policy.decide(record, found)
         except Exception as error:
             log.error("the policy failed on a flow: %s", where(error))
             self.metrics.failed("exception")
-            return self.policy.fail("exception")
+            return policy.fail("exception")
 
     def _write(self, masked: FlowRecord, decision: Decision, verdict: Verdict | None, release: str) -> Decision:
         """Count the decision; what flags, blocks or passes by a user's choice is kept and has an event id."""

@@ -12,6 +12,7 @@ from typing import Final, Literal, get_args
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from classifier.records import LABELS
+from classifier.thresholds import Action
 from proxy.policy import CAUSES, Cause, Decision, Mode
 
 Coverage = Literal["full", "partial", "none"]
@@ -30,6 +31,7 @@ RESULTS: Final[tuple[Result, ...]] = ("ok", "refused", "failed")
 BUTTONS: Final[tuple[Button, ...]] = ("report", "continue")
 MODE_CAUSES: Final = ("--mode", "policy.mode", "proxy.mode", "the default")
 OUTCOMES: Final[tuple[Outcome, ...]] = ("done", "limited", "refused")
+ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 UNKNOWN: Final = "unknown"
 """Label of a flow that no verdict could be had for."""
 BUCKETS: Final = (
@@ -107,11 +109,26 @@ class Metrics:
             "sluice_mode_info", "1 for the mode where no scope says otherwise, and what sets it.", ("mode", "cause"),
             registry=registry, multiprocess_mode="livemax",
         )  # fmt: skip
+        self._trial = Gauge(
+            "sluice_trial_info", "1 for the releases on trial.", ("channel", "release"),
+            registry=registry, multiprocess_mode="livemax",
+        )  # fmt: skip
+        self._shadow = Counter(
+            "sluice_shadow_flows_total",
+            "Decisions, and what the release in the shadow channel would have decided.",
+            ("action", "shadow"),
+            registry=registry,
+        )
+        self._canary = Counter(
+            "sluice_canary_flows_total", "Decisions while a canary is tried.", ("group", "action"), registry=registry
+        )
+        self.withdrawn = Counter("sluice_canary_withdrawn_total", "Canaries that were sent home.", registry=registry)
         self.connections = Gauge(
             "sluice_connections", "Client connections open now.", registry=registry, multiprocess_mode="livesum"
         )
         self._children: dict[tuple[str, str, str, bool], Counter] = {}
         self._release = self._running_on = ""
+        self._tried: dict[str, str] = {}
         self._start()
 
     def decided(self, phase: str, decision: Decision) -> None:
@@ -165,10 +182,26 @@ class Metrics:
         self._model.labels(release).set(1)
         self._provider.labels(provider).set(1)
 
+    def tried(self, group: Literal["canary", "control"], action: str) -> None:
+        """Count a decision of a canary, or beside one."""
+        self._canary.labels(group, action).inc()
+
+    def shadowed(self, action: str, shadow: str) -> None:
+        """Count a decision and what a shadow would have decided."""
+        self._shadow.labels(action, shadow).inc()
+
+    def on_trial(self, channel: str, release: str) -> None:
+        """Say which release is on trial in a channel; none where it is empty."""
+        if before := self._tried.get(channel):
+            self._trial.labels(channel, before).set(0)
+        self._tried[channel] = release
+        if release:
+            self._trial.labels(channel, release).set(1)
+
     def _start(self) -> None:
         """Bring every combination of closed labels into being."""
         for phase, label in itertools.product(("connect", "request", "response", "end"), (*LABELS, UNKNOWN)):
-            for action, enforced in itertools.product(("allow", "flag", "block"), ("true", "false")):
+            for action, enforced in itertools.product(ACTIONS, ("true", "false")):
                 self._flows.labels(phase, label, action, enforced)
         named: tuple[tuple[Counter, Iterable[str]], ...] = (
             (self._closed, COVERAGES),
@@ -183,3 +216,7 @@ class Metrics:
                 counter.labels(label)
         for pair in itertools.product(BUTTONS, OUTCOMES):
             self._buttons.labels(*pair)
+        for group, action in itertools.product(("canary", "control"), ACTIONS):
+            self._canary.labels(group, action)
+        for action, shadow in itertools.product(ACTIONS, (*ACTIONS, "failed")):
+            self._shadow.labels(action, shadow)

@@ -63,6 +63,8 @@ class Reloader:
                 self._poked.clear()
                 forced, self._forced = self._forced, False
                 await self.check(force=forced)
+                if self.judge.trials is not None:
+                    await self.judge.trials.follow(self.judge.scorer.model.release)
 
     async def check(self, *, force: bool = False) -> tuple[Result | None, str]:
         """Bring the judge to the channel's release: what came of it (None: nothing to do) and a line about it."""

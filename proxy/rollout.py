@@ -18,7 +18,7 @@ from proxy.policy import Decision
 ALPHA: Final = 1e-4
 """Chance that a test speaks though nothing is worse. A test a minute for a week makes about one false alarm."""
 LEAST: Final = 200
-"""Flows of the canary before it is judged at all."""
+"""Decisions of either group before the canary is judged at all."""
 SLOWER: Final = 1.5
 """Ratio of mean scoring times from which a canary is too slow."""
 _SPACE: Final = 1 << 32
@@ -26,7 +26,7 @@ _SPACE: Final = 1 << 32
 
 @dataclass
 class Tally:
-    """What one group of clients has seen. `seconds` is the sum of scoring times."""
+    """What one group of clients has seen. A flow counts once for each phase; `seconds` is the sum of scoring times."""
 
     flows: int = 0
     blocks: int = 0
@@ -57,12 +57,12 @@ def objection(canary: Tally, control: Tally) -> str:
     ):
         if more_often(ours, canary.flows, theirs, control.flows) < ALPHA:
             return (
-                f"{name}: {ours} of {canary.flows} flows under the canary, {theirs} of {control.flows} under the "
-                "stable release"
+                f"{name}: {ours} of {canary.flows} decisions of the canary, {theirs} of {control.flows} of the release "
+                "in service"
             )
     ratio = (canary.seconds / canary.flows) / max(control.seconds / control.flows, 1e-9)
     if ratio > SLOWER:
-        return f"scoring takes {ratio:.1f} times as long as under the stable release"
+        return f"scoring takes {ratio:.1f} times as long as with the release in service"
     return ""
 
 

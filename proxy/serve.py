@@ -35,9 +35,10 @@ from proxy.desk import Desk
 from proxy.judge import Judge
 from proxy.metrics import Metrics
 from proxy.pins import Pins
-from proxy.policy import Hosts
+from proxy.policy import Hosts, Policy
 from proxy.portal import Portal
 from proxy.reload import Reloader
+from proxy.trials import Trials
 from proxy.unread import Unread
 from proxy.upkeep import Upkeep
 from proxy.values import Address
@@ -79,7 +80,7 @@ async def serve(
     """
     parts = assemble(settings, folder, trusted)
     parts.status.config = file
-    desk = context.make(parts.status)
+    desk = context.make(parts.status, parts.journal)
     if settings.proxy.workers != 1:
         log.warning("proxy.workers = %s: this version serves with one worker", settings.proxy.workers)
     try:
@@ -111,6 +112,7 @@ async def _proxy(
     parts.metrics.under(parts.settings.mode, parts.settings.cause)
     addon = _filter(parts, judge)
     policies = live.Live(parts.settings, source, parts.folder, judge, addon, functools.partial(_told, parts.status))
+    judge.trials = _trials(parts, policies.build)
     parts.status.outgoing = addon.outgoing
     reloader = Reloader(
         parts.registry,
@@ -133,6 +135,11 @@ async def _proxy(
     _ready(parts, master, desk, console)
     await _until_stopped(master, addon, reloader, policies)
     await running
+
+
+def _trials(parts: Parts, build: Callable[[Model], Policy]) -> Trials:
+    table = parts.settings.model
+    return Trials(parts.registry, table.device, parts.metrics, parts.journal, build, table.canary_percent)
 
 
 def assemble(settings: Settings, folder: Path, trusted: Path) -> Parts:

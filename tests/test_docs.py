@@ -85,6 +85,10 @@ def test_every_key_of_the_configuration_is_documented_and_no_other() -> None:
     assert told == known
     conditions = set(re.findall(r"^\| `(\w+)` \| (?:both|rule|exception) \|", text, re.MULTILINE))
     assert conditions == keys(config.RuleTable) | keys(config.ExceptionTable)
+    scopes = re.findall(r"^\| (.+?) \| scope \|", text, re.MULTILINE)
+    assert {name for cell in scopes for name in re.findall(r"`(\w+)`", cell)} == keys(config.ScopeTable)
+    pinned = text.partition("| key of `policy.pinned` |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", pinned, re.MULTILINE)) == keys(config.PinnedTable)
     assert all(f"`{cause}`" in text for cause in CAUSES)
 
 
@@ -124,6 +128,7 @@ def test_every_metric_is_documented_with_its_labels_and_no_other() -> None:
 def test_every_value_of_a_metrics_label_is_documented() -> None:
     text = (DOCS / "metrics.md").read_text()
     closed = (*metrics.COVERAGES, *metrics.REASONS, *metrics.RESULTS, *CAUSES, metrics.UNKNOWN)
+    closed += (*metrics.BUTTONS, *metrics.OUTCOMES, *metrics.MODE_CAUSES)
     assert [value for value in closed if f"`{value}`" not in text] == []
 
 

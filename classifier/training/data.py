@@ -17,7 +17,7 @@ the same each time: do to all rows, with the same chances, what only some of the
 
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -63,14 +63,17 @@ def holdout(corpus: Path) -> Iterator[tuple[str, FlowRecord]]:
         yield row.source, msgspec.structs.replace(record, label=row.labels[0])
 
 
-def training_rows(corpus: Path | None, seed: int = 0, limit: int | None = None) -> Iterator[Row]:
+def training_rows(
+    corpus: Path | None, seed: int = 0, limit: int | None = None, *, known: Iterable[Row] | None = None
+) -> Iterator[Row]:
     """Augmented, weighted, shuffled rows of the training sources and of our synthetic traffic.
 
     Without `corpus` the synthetic traffic alone (`limit` rows of it, 20,000 by default). The same seed
-    gives the same rows. `part` is `train` or `val`.
+    gives the same rows. `part` is `train` or `val`. `known` are the corpus's rows where they are read already.
     """
     rng = random.Random(f"rows {seed}")
-    plain = [row for row in rows(corpus) if row.part != "holdout"] if corpus else []
+    read = rows(corpus) if corpus and known is None else known or ()
+    plain = [row for row in read if row.part != "holdout"]
     rng.shuffle(plain)
     plain = _capped(plain)[:limit]
     wardrobe = Wardrobe(plain, rng)

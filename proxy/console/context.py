@@ -21,15 +21,11 @@ class Console:
     """One console. `invitation` opens the page that chooses the first password; it is kept in memory only."""
 
     status: Status
+    journal: Journal
     vault: Vault
     sessions: Sessions
     limit: Limit = field(default_factory=Limit)
     invitation: str = field(default_factory=lambda: secrets.token_urlsafe(18))
-
-    @functools.cached_property
-    def journal(self) -> Journal:
-        """Events, labels, reports."""
-        return Journal(self.status.state / "sluice.db")
 
     @functools.cached_property
     def registry(self) -> Registry:
@@ -47,10 +43,10 @@ class Console:
         return Learning(self.status)
 
 
-def make(status: Status) -> Console:
-    """A console over a state directory."""
+def make(status: Status, journal: Journal) -> Console:
+    """A console over a state directory and the proxy's own journal."""
     vault = Vault(status.state / "keys")
-    return Console(status, vault, Sessions(vault))
+    return Console(status, journal, vault, Sessions(vault))
 
 
 def console(request: Request) -> Console:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifier.decoding import EXCERPT, MAX_DECODE, MAX_WRAPPED, decode, excerpt, nested, wrapped
+from classifier.decoding import EXCERPT, MAX_DECODE, MAX_WRAPPED, decode, excerpt, is_plain, nested, wrapped
 
 
 @pytest.mark.parametrize(
@@ -106,3 +106,10 @@ def test_of_many_wrapped_values_the_first_ones_are_read() -> None:
 )
 def test_escapes_of_printable_ascii_are_odd(raw: bytes, odd: bool) -> None:
     assert decode(raw, json=True).odd is odd
+
+
+@given(st.text(st.sampled_from("%&\\ab é!"), max_size=6))
+def test_a_plain_text_is_its_own_reading(text: str) -> None:
+    raw = text.encode()
+    assert is_plain(raw) is (text.isascii() and not set(text) & set("%&\\"))
+    assert not is_plain(raw) or decode(raw, json=True) == (raw, 0, False)

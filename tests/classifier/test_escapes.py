@@ -4,8 +4,10 @@ import re
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from classifier.escapes import ESCAPE, LETTER, decoded, through
+from classifier.escapes import ESCAPE, LETTER, decoded, has_escape, through
 
 
 @pytest.mark.parametrize(
@@ -30,7 +32,15 @@ def test_a_rule_sees_the_character_that_an_escape_stands_for(escape: str, plain:
 
 @pytest.mark.parametrize("text", ["100% sure", r"a\nb", "&nbsp;", "%4", "&#;", r"\\\\"])
 def test_what_is_no_escape_is_none(text: str) -> None:
-    assert ESCAPE.search(text) is None
+    assert ESCAPE.search(text) is None and not has_escape(text)
+
+
+SIGNS = st.sampled_from([*"%&#xuX;\\2541abg", "%25", "\\u", "&#", "quot;", "lt;", "apos", "sol;"])
+
+
+@given(st.lists(SIGNS, max_size=12).map("".join))
+def test_an_escape_is_there_if_the_pattern_finds_one(text: str) -> None:
+    assert has_escape(text) is (ESCAPE.search(text) is not None)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from classifier import fields
 from classifier.fields import is_secret, mask_fields, mask_form
 
 
@@ -103,3 +104,24 @@ PIECES = st.sampled_from(
 @given(st.lists(PIECES | st.text(max_size=5), max_size=20).map("".join))
 def test_any_text_keeps_its_length(text: str) -> None:
     assert len(mask_form(text)) == len(mask_fields(text)) == len(text)
+
+
+NAMES = st.sampled_from(
+    "id name page q xyz abc code password pin user_token csrf value data <b <name>pin</name>".split()
+)
+SIGNS = st.sampled_from(["=", ":", "='", '": "', "=>", ">", "</", "&", " ", "\\n", "{", "}", "4711"])
+
+
+@given(st.lists(st.lists(NAMES | SIGNS, max_size=12).map("".join), max_size=4))
+def test_what_was_learned_of_names_changes_nothing(texts: list[str]) -> None:
+    learned = [mask_fields(text) for text in texts]
+    for names in (fields._DULL_NAMES, fields._DULL_TAGS):
+        names.clear()
+    assert learned == [mask_fields(text) for text in reversed(texts)][::-1]
+
+
+def test_names_that_are_learned_have_a_bound() -> None:
+    for start in range(4):
+        mask_fields("&".join(f"n{start}_{index}=1" for index in range(5000)))
+        mask_fields("".join(f"<n{start}_{index}>" for index in range(5000)))
+    assert len(fields._DULL_NAMES) <= fields._LEARNED >= len(fields._DULL_TAGS)

@@ -152,3 +152,18 @@ def test_closing_lets_the_thread_start_anew(journal: Journal) -> None:
     assert len(journal.audits()) == 1
     with pytest.raises(sqlite3.Error):
         journal._connection.execute("select * from nothing")
+
+
+def test_a_second_journal_of_a_process_leaves_the_locks_of_the_first(tmp_path: Path) -> None:
+    """Else the last to close in another process takes the write-ahead log away, and the first can write no more."""
+    first = Journal(tmp_path / "sluice.db")
+    first.audit("one", "")
+    second = Journal(tmp_path / "sluice.db")
+    script = (
+        "import sys; from classifier.journal import Journal; from pathlib import Path; j = Journal(Path(sys.argv[1]))"
+    )
+    run = [sys.executable, "-c", f"{script}; j.audit('two', ''); j.close()", str(tmp_path / "sluice.db")]
+    subprocess.run(run, check=True, timeout=60)
+    assert (tmp_path / "sluice.db-wal").exists()
+    first.audit("three", "")
+    assert [action for _, action, _ in second.audits()] == ["three", "two", "one"]

@@ -96,3 +96,20 @@ def test_runs_are_letters_digits_and_the_signs_of_base64() -> None:
 @pytest.mark.parametrize(("text", "masked"), [("Ab1-select", "xx0-xxxxxx"), ("é\n2", "x\n0"), ("日 é9", "x x0")])
 def test_symbols_spare_no_word(text: str, masked: str) -> None:
     assert symbols.symbols(text) == masked
+
+
+RUNS = st.sampled_from(
+    [
+        *r"a select x0 7 + - _ / = == . \ \n \b \\ \a12 \u00 getruntime-".split(),
+        b64("' or 1=1 --"),
+        "3c7363726970743e",
+        " ",
+    ]
+)
+
+
+@given(st.lists(RUNS | st.text(max_size=3), max_size=25).map("".join))
+def test_the_quick_way_says_what_the_patterns_say(text: str) -> None:
+    assert symbols._pieces(text) == symbols._PIECE.sub(symbols._symbols, text)
+    plain = text.replace("\\", "")
+    assert symbols._runs(plain) == symbols._RUNS.sub(symbols._symbols, plain)

@@ -1,8 +1,13 @@
 """What a record says, segment by segment."""
 
-import pytest
+from base64 import b64encode
 
-from classifier.decoding import UNWRAPPED
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from classifier import texts as module
+from classifier.decoding import MAX_WRAPPED, UNWRAPPED
 from classifier.masking import mask
 from classifier.records import FlowRecord
 from classifier.texts import HEADERS_CAP, PATH_CAP, SEGMENTS, texts
@@ -90,3 +95,33 @@ def test_every_text_has_a_bound() -> None:
 )
 def test_rounds_are_those_of_the_deepest_part(record: FlowRecord, rounds: int) -> None:
     assert texts(record)[1] == rounds
+
+
+ODD = [
+    "%41",
+    "%2541",
+    "%u0041",
+    "%uzz",
+    "&lt;",
+    "&#39;",
+    "\\u0041",
+    "\\u00e9",
+    "\\x",
+    "\uff1c",
+    "Li4vLi4vZXRjL3Bhc3N3ZA",
+]
+VALUES = st.lists(st.sampled_from([*ODD, *"a%& é", "text"]), min_size=1, max_size=4).map("".join)
+
+
+@given(st.lists(VALUES, max_size=5))
+def test_header_values_read_one_by_one_say_what_they_say_together(values: list[str]) -> None:
+    headers = tuple((f"X-{index}", value) for index, value in enumerate(values))
+    raws = tuple(value.encode() for value in values)
+    assert module._read(headers) == module._read_together(raws)
+
+
+def test_many_header_values_are_read_within_the_bounds() -> None:
+    long = tuple(("X-A", f"{'ab c' * 100} {index}") for index in range(100))
+    assert len(module._read(long).text) == HEADERS_CAP
+    hiding = tuple(("X-A", b64encode(f"../../{index:04}/passwd".encode()).decode()) for index in range(100))
+    assert len(module._read(hiding).wrapped) == MAX_WRAPPED

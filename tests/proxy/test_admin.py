@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from consoles import LOCAL, make_status
+from consoles import LOCAL, make_console, make_status
 from proxy.admin import Status, build
-from proxy.console import context
 
 
 @pytest.fixture
@@ -19,7 +18,7 @@ def status(tmp_path: Path) -> Status:
 
 
 def client(status: Status, host: str = "127.0.0.1", **options: Any) -> TestClient:
-    return TestClient(build(context.make(status), host), **(LOCAL | options))
+    return TestClient(build(make_console(status), host), **(LOCAL | options))
 
 
 def test_it_is_healthy_before_it_is_ready(status: Status) -> None:

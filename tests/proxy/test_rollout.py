@@ -31,7 +31,7 @@ def test_a_larger_share_keeps_the_clients_of_a_smaller_one() -> None:
     ("canary", "control", "said"),
     [
         (Tally(1000, blocks=2), Tally(9000, blocks=18), ""),
-        (Tally(1000, blocks=30), Tally(9000, blocks=18), "blocks: 30 of 1000 flows under the canary, 18 of 9000"),
+        (Tally(1000, blocks=30), Tally(9000, blocks=18), "blocks: 30 of 1000 decisions of the canary, 18 of 9000"),
         (Tally(1000, blocks=0), Tally(9000, blocks=400), ""),  # fewer blocks are no reason
         (Tally(1000, failures=12), Tally(9000, failures=0), "failures: 12 of 1000"),
         (Tally(1000, seconds=1.0), Tally(9000, seconds=4.5), "scoring takes 2.0 times as long"),

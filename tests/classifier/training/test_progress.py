@@ -1,6 +1,7 @@
 """The progress bar: it counts on a terminal and keeps quiet elsewhere."""
 
 import io
+import json
 from contextlib import redirect_stderr
 
 import pytest
@@ -59,3 +60,18 @@ def test_an_error_inside_ends_the_bar_and_goes_on() -> None:
     with redirect_stderr(Terminal()) as stream, pytest.raises(KeyboardInterrupt), Bar("Reading", 7):
         raise KeyboardInterrupt
     assert "0/7" in stream.getvalue()
+
+
+def test_whoever_asks_gets_lines_of_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("SLUICE_PROGRESS", "json")
+    monkeypatch.setattr("classifier.training.progress.PAUSE", 0.0)
+    with Bar("Training", 3) as bar:
+        bar.at(2, loss=0.5)
+    with Bar("Reading"):
+        pass
+    told = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert told == [
+        {"progress": "Training", "done": 0, "total": 3},
+        {"progress": "Training", "done": 2, "total": 3},
+        {"progress": "Reading", "done": 0, "total": 0},
+    ]

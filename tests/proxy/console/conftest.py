@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from consoles import LOCAL, PASSWORD, Admin, make_status
+from consoles import LOCAL, PASSWORD, Admin, make_console, make_status
 from proxy.admin import build
-from proxy.console import context
 from proxy.console.context import Console
 from proxy.console.status import Status
 
@@ -22,7 +21,7 @@ def status(tmp_path: Path) -> Status:
 @pytest.fixture
 def console(status: Status) -> Console:
     """A console whose password is chosen."""
-    found = context.make(status)
+    found = make_console(status)
     found.vault.set_password(PASSWORD)
     return found
 

@@ -3,9 +3,8 @@ import re
 import pytest
 from starlette.testclient import TestClient
 
-from consoles import LOCAL, PASSWORD, Admin
+from consoles import LOCAL, PASSWORD, Admin, make_console
 from proxy.admin import build
-from proxy.console import context
 from proxy.console.context import Console
 from proxy.console.status import Status
 
@@ -49,7 +48,7 @@ def test_logging_out_ends_the_session(admin: Admin) -> None:
 
 
 def test_the_link_of_the_first_start_chooses_the_password_once(status: Status) -> None:
-    console = context.make(status)
+    console = make_console(status)
     with TestClient(build(console, "127.0.0.1"), **LOCAL) as visitor:
         assert "Choose a password first" in visitor.get("/login").text
         link = f"/welcome?key={console.invitation}"
@@ -66,5 +65,5 @@ def test_the_link_of_the_first_start_chooses_the_password_once(status: Status) -
 
 
 def test_without_a_password_nobody_logs_in(status: Status) -> None:
-    with TestClient(build(context.make(status), "127.0.0.1"), **LOCAL) as visitor:
+    with TestClient(build(make_console(status), "127.0.0.1"), **LOCAL) as visitor:
         assert visitor.post("/login", data={"password": ""}).status_code == 403

@@ -1,0 +1,131 @@
+"""Releases on trial beside the one that serves: followed like it, judging for some or for none, and sent home.
+
+    channels/shadow   judges every flow too and decides nothing
+    channels/canary   decides for a share of the clients (`[model] canary_percent`), for as long as nothing speaks
+                      against it (`rollout.objection`); then its channel is withdrawn
+
+A trial costs what scoring costs once more. One that cannot be loaded, or that fails on a flow, harms nobody.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from classifier.artifact import Device, Model
+from classifier.errors import UserError
+from classifier.features import Features
+from classifier.journal import Journal
+from classifier.records import FlowRecord
+from classifier.registry import Registry
+from classifier.scorer import Scorer
+from proxy.metrics import Metrics
+from proxy.policy import Decision, Policy
+from proxy.rollout import Tally, chosen, objection
+
+log = logging.getLogger(__name__)
+
+Channel = Literal["canary", "shadow"]
+CHANNELS: Final[tuple[Channel, ...]] = ("canary", "shadow")
+
+
+@dataclass
+class Trial:
+    """A release on trial under the policy of the moment; `own` and `rest` tally its clients and all others."""
+
+    scorer: Scorer
+    policy: Policy
+    own: Tally = field(default_factory=Tally)
+    rest: Tally = field(default_factory=Tally)
+
+    @property
+    def release(self) -> str:
+        """Its id."""
+        return self.scorer.model.release
+
+
+class Trials:
+    """What is on trial. `build` makes the policy over a model's card, `percent` is the canary's share of clients."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        device: Device,
+        metrics: Metrics,
+        journal: Journal,
+        build: Callable[[Model], Policy],
+        percent: float,
+    ) -> None:
+        self.registry, self.device, self.metrics, self.journal = registry, device, metrics, journal
+        self.build, self.percent = build, percent
+        self.canary: Trial | None = None
+        self.shadow: Trial | None = None
+        self._refused: dict[Channel, str] = {}
+
+    def deciding(self, client: str) -> Trial | None:
+        """The trial that decides for this client, if any."""
+        trial = self.canary
+        return trial if trial is not None and chosen(client, trial.release, self.percent) else None
+
+    def count(self, trial: Trial | None, decision: Decision, seconds: float, *, failed: bool) -> None:
+        """Take down a flow that `trial`, or the release in service, decided while a canary is there."""
+        if self.canary is None:
+            return
+        group: Literal["canary", "control"] = "control" if trial is None else "canary"
+        (self.canary.rest if trial is None else self.canary.own).add(decision, seconds, failed)
+        self.metrics.tried(group, decision.action)
+
+    def compare(self, record: FlowRecord, features: Features, decision: Decision) -> None:
+        """Let the shadow judge as well and count whether it agrees. Never raises."""
+        if (trial := self.shadow) is None:
+            return
+        other: str = "failed"
+        try:
+            other = trial.policy.decide(record, trial.scorer.score(features)).action
+        except Exception as error:
+            log.warning("the shadow %s failed on a flow: %s", trial.release, type(error).__name__)
+        self.metrics.shadowed(decision.action, other)
+
+    async def follow(self, serving: str) -> None:
+        """Bring both trials to what their channels follow; `serving` is the release in service, which needs none."""
+        for channel in CHANNELS:
+            try:
+                release = await asyncio.to_thread(self.registry.followed, channel)
+                await self._bring(channel, None if release == serving else release)
+            except UserError as error:
+                if str(error) != self._refused.get(channel):
+                    log.warning("%s: %s; nothing is tried there", channel, error)
+                    self._refused[channel] = str(error)
+                self._set(channel, None)
+
+    def under(self) -> None:
+        """Put the trials under the policy of the moment, which has changed."""
+        for trial in (self.canary, self.shadow):
+            if trial is not None:
+                trial.policy = self.build(trial.scorer.model)
+
+    def review(self) -> None:
+        """Send the canary home where something speaks against it. Reads and writes files."""
+        trial = self.canary
+        if trial is None or not (reason := objection(trial.own, trial.rest)):
+            return
+        log.warning("canary %s is withdrawn: %s", trial.release, reason)
+        self.journal.audit("canary", f"{trial.release} withdrawn: {reason}")
+        self._set("canary", None)
+        if self.registry.followed("canary") == trial.release:  # somebody may have moved it meanwhile
+            self.registry.withdraw("canary")
+        self.metrics.withdrawn.inc()
+
+    async def _bring(self, channel: Channel, release: str | None) -> None:
+        trial = getattr(self, channel)
+        if release == (trial.release if trial else None):
+            return
+        model = None if release is None else await asyncio.to_thread(self.registry.load, release, self.device)
+        self._set(channel, None if model is None else Trial(Scorer(model), self.build(model)))
+        self._refused.pop(channel, None)
+        log.info("%s: %s", channel, f"{release} is on trial" if release else "nothing is on trial")
+
+    def _set(self, channel: Channel, trial: Trial | None) -> None:
+        setattr(self, channel, trial)
+        self.metrics.on_trial(channel, trial.release if trial else "")
