@@ -2,25 +2,23 @@
 
 Both are fitted on validation rows (whole sources that are not trained on, and other sites, templates and domains
 of those that are), never on held-out sources. Temperature scaling: Guo et al. 2017. Thresholds are taken from the
-exported file's own scores, so what is measured is what is served, and from harmless traffic as it was seen: neither
-values in made-up carriers nor reconnaissance choose them.
+exported file's own scores, so what is measured is what is served.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from classifier.card import OperatingPoint, OperatingPoints
-from classifier.evaluate import CONFIDENCE, Floats, rate_bound
+from classifier.evaluate import threshold_at_fpr
 from classifier.features import NUMBERS, extract, operating_key
-from classifier.records import LABELS, FlowRecord, Label, Verdict
+from classifier.records import HARMLESS, LABELS, FlowRecord, Label, Verdict
 from classifier.scorer import Scorer
 from classifier.training.arrays import Arrays, batch_of
-from classifier.training.corpus import Row
 from classifier.training.fit import Batch, loss_of
 from classifier.training.network import Network
 
@@ -31,10 +29,6 @@ _KINDS: Final = [name.removeprefix("kind_") for name in NUMBERS if name.startswi
 _PHASES: Final = [name.removeprefix("phase_") for name in NUMBERS if name.startswith("phase_")]
 SHARE: Final = 0.01
 """Of the traffic that scores are calibrated for, the share that is a threat."""
-WITHIN: Final = 2.0
-"""In no source may a rate surely be more than so many times what its name says."""
-_SURE: Final = 0.99
-"""Confidence that a source breaks a rate, one of some forty sources."""
 _PULL: Final = 1e-4
 """Pull of every temperature and shift towards none: a kind with few rows keeps its own scores."""
 
@@ -116,77 +110,25 @@ def judged(scorer: Scorer, records: Sequence[FlowRecord]) -> list[Verdict]:
     return verdicts
 
 
-class Judged(NamedTuple):
-    """A harmless record, what the served model says of it, and the source it comes from."""
-
-    record: FlowRecord
-    verdict: Verdict
-    source: str = ""
-
-
-def operating_points(harmless: Iterable[Judged]) -> OperatingPoints:
-    """Thresholds from the scores of harmless records, by kind/phase, on the threat and on every label (see `point`).
+def operating_points(harmless: Iterable[tuple[FlowRecord, Verdict]]) -> OperatingPoints:
+    """Thresholds from the scores of harmless records, by kind/phase, on the threat and on every label.
 
     A label's points are measured on what is neither that label nor a threat.
     """
-    scores: dict[str, dict[str, list[tuple[str, float]]]] = defaultdict(lambda: defaultdict(list))
-    for record, verdict, source in harmless:
+    scores: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for record, verdict in harmless:
         own = scores[operating_key(record)]
-        own["threat"].append((source, verdict.threat))
+        own["threat"].append(verdict.threat)
         for label in LABELS[1:]:
             if record.label is not label:
-                own[str(label)].append((source, verdict.scores[label]))
-    return {key: {name: _points(values) for name, values in named.items()} for key, named in scores.items()}
+                own[str(label)].append(verdict.scores[label])
+    return {key: {name: _points(np.asarray(values)) for name, values in named.items()} for key, named in scores.items()}
 
 
-def _points(scored: list[tuple[str, float]]) -> dict[str, OperatingPoint]:
-    sources: dict[str, list[float]] = defaultdict(list)
-    for source, score in scored:
-        sources[source].append(score)
-    parts = [np.sort(np.asarray(values)) for values in sources.values()]
-    return {rate: point(parts, float(rate)) for rate in RATES}
+def _points(scores: np.ndarray) -> dict[str, OperatingPoint]:
+    return {rate: threshold_at_fpr(scores, float(rate)) for rate in RATES}
 
 
-def point(sources: Sequence[Floats], rate: float) -> OperatingPoint:
-    """The lowest threshold whose false-positive `rate` holds, over all sources and in each of them.
-
-    `sources` are the harmless scores [N] of each source, in rising order. Over all of them the one-sided bound of the
-    share that reaches the threshold (Clopper-Pearson 1934) is at most `rate`; in no source is the share surely above
-    `WITHIN` times the rate. Fewer rows than can show it give a threshold just above their highest score; `upper_bound`
-    says what that is worth.
-    """
-    whole = np.sort(np.concatenate(sources))
-    size = len(whole)
-    few = _most(size, lambda count: rate_bound(count, size) <= rate)
-    threshold = max(_above(whole, few), *(_above(own, _unsure(len(own), rate)) for own in sources))
-    return OperatingPoint(threshold, rate_bound(int((whole >= threshold).sum()), size, CONFIDENCE))
-
-
-def _unsure(size: int, rate: float) -> int:
-    """How many of a source's rows may reach a threshold before its share is surely above `WITHIN` times the rate.
-
-    One always may: a single row says nothing about its source.
-    """
-    return max(1, _most(size, lambda count: 1 - rate_bound(size - count, size, _SURE) <= WITHIN * rate))
-
-
-def _most(size: int, fits: Callable[[int], bool]) -> int:
-    """The largest count up to `size` that fits, where smaller ones fit as well; 0 where none does."""
-    low, high = 0, size
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle - 1)
-    return low
-
-
-def _above(scores: Floats, count: int) -> float:
-    """The threshold that `count` of the rising scores reach, or fewer where scores are equal; 0 where all may."""
-    return float(np.nextafter(scores[-1 - count], np.inf)) if count < len(scores) else 0.0
-
-
-def chooses(row: Row) -> bool:
-    """Whether a validation row chooses thresholds: harmless traffic, and no value in a made-up carrier.
-
-    Reconnaissance is flagged by points of its own and blocks nothing, so it bounds no threat's points either.
-    """
-    return row.labels[0] in (Label.BENIGN, Label.TRACKER) and not row.source.startswith("payloads:")
+def is_harmless(label: Label | None) -> bool:
+    """Whether a record with this label counts as harmless traffic when thresholds are set."""
+    return label in HARMLESS

@@ -21,11 +21,11 @@ import torch
 from classifier import registry
 from classifier.artifact import Model, ModelCard
 from classifier.features import SCHEMA, Features, extract
-from classifier.records import LABELS
+from classifier.records import LABELS, FlowRecord
 from classifier.scorer import Scorer
 from classifier.training import fisher, synthetic
 from classifier.training.arrays import Arrays, Shuffle, build
-from classifier.training.calibrate import Judged, chooses, fit_calibration, judged, loss_over, operating_points
+from classifier.training.calibrate import fit_calibration, is_harmless, judged, loss_over, operating_points
 from classifier.training.corpus import HELD_OUT, Row, digests
 from classifier.training.data import training_rows
 from classifier.training.export import export, save_weights
@@ -82,14 +82,16 @@ def main(corpus: Path | None, out: Path, settings: Settings | None = None) -> st
     return finish(network, out, card, validation, settings)
 
 
-def prepare(corpus: Path | None, out: Path, settings: Settings, data: dict[str, str]) -> tuple[Arrays, list[Row]]:
-    """Rows as arrays, and the validation rows whole. Kept in `out` for a run that is cut short."""
+def prepare(
+    corpus: Path | None, out: Path, settings: Settings, data: dict[str, str]
+) -> tuple[Arrays, list[FlowRecord]]:
+    """Rows as arrays, and the validation records whole. Kept in `out` for a run that is cut short."""
     key = hashlib.sha256(repr((SCHEMA, data, settings.seed, settings.limit)).encode()).hexdigest()[:16]
     kept = out / f"rows-{key}.npz"
     rows = training_rows(corpus, settings.seed, settings.limit)
-    validation: list[Row] = []
+    validation: list[FlowRecord] = []
     if kept.exists():
-        validation += [row for row in rows if row.part == "val"]
+        validation += [row.record for row in rows if row.part == "val"]
         with np.load(kept) as stored:
             return Arrays(**stored), validation
     with Bar("Preparing rows") as bar:
@@ -117,16 +119,13 @@ def learn(arrays: Arrays, out: Path, settings: Settings) -> tuple[Network, FitRe
     return network, report
 
 
-def finish(network: Network, out: Path, card: ModelCard, validation: list[Row], settings: Settings) -> str:
+def finish(network: Network, out: Path, card: ModelCard, validation: list[FlowRecord], settings: Settings) -> str:
     """Export, set the thresholds by the exported file's own scores, write weights, report and manifest."""
     path = out / registry.MODEL
     export(network, path, card, golden_rows())
     scorer = Scorer(Model.load(path, "cpu"))
-    harmless = [row for row in validation if chooses(row)]
-    verdicts = judged(scorer, [row.record for row in harmless])
-    card.operating_points = operating_points(
-        Judged(row.record, verdict, row.source) for row, verdict in zip(harmless, verdicts, strict=True)
-    )
+    harmless = [record for record in validation if is_harmless(record.label)]
+    card.operating_points = operating_points(zip(harmless, judged(scorer, harmless), strict=True))
     export(network, path, card, golden_rows())
     save_weights(network, out / "weights.safetensors")
     (out / "report.json").write_text(json.dumps(_report(card, settings, len(harmless)), indent=1) + "\n")
@@ -144,10 +143,10 @@ def golden_rows() -> list[Features]:
     ]
 
 
-def _noting(rows: Iterable[Row], validation: list[Row]) -> Iterator[Row]:
+def _noting(rows: Iterable[Row], validation: list[FlowRecord]) -> Iterator[Row]:
     for row in rows:
         if row.part == "val":
-            validation.append(row)
+            validation.append(row.record)
         yield row
 
 

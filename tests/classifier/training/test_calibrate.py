@@ -7,7 +7,7 @@ import torch
 from classifier.features import NUMBERS
 from classifier.records import LABELS, FlowRecord, Label, Verdict
 from classifier.training.arrays import batch_of, build
-from classifier.training.calibrate import RATES, Judged, chooses, fit_calibration, operating_points, point
+from classifier.training.calibrate import RATES, fit_calibration, is_harmless, operating_points
 from classifier.training.corpus import Row
 from classifier.training.network import Config, Network
 
@@ -54,8 +54,8 @@ def test_only_what_was_seen_is_calibrated() -> None:
 
 
 def test_thresholds_are_kept_apart_by_kind_and_phase() -> None:
-    low = [Judged(FlowRecord(path="/"), verdict(n / 1000)) for n in range(500)]
-    high = [Judged(FlowRecord(kind="tls", phase="connect"), verdict(0.5 + n / 1000)) for n in range(500)]
+    low = [(FlowRecord(path="/"), verdict(n / 1000)) for n in range(500)]
+    high = [(FlowRecord(kind="tls", phase="connect"), verdict(0.5 + n / 1000)) for n in range(500)]
     points = operating_points(low + high)
     assert set(points) == {"http/request", "tls/connect"}
     assert set(points["http/request"]["threat"]) == set(RATES)
@@ -63,45 +63,13 @@ def test_thresholds_are_kept_apart_by_kind_and_phase() -> None:
 
 
 def test_a_labels_own_rows_do_not_raise_its_threshold() -> None:
-    trackers = [Judged(FlowRecord(path="/", label=Label.TRACKER), verdict(0.9, Label.TRACKER)) for _ in range(300)]
-    others = [Judged(FlowRecord(path="/", label=Label.BENIGN), verdict(0.001, Label.TRACKER)) for _ in range(300)]
+    trackers = [(FlowRecord(path="/", label=Label.TRACKER), verdict(0.9, Label.TRACKER)) for _ in range(300)]
+    others = [(FlowRecord(path="/", label=Label.BENIGN), verdict(0.001, Label.TRACKER)) for _ in range(300)]
     assert operating_points(trackers + others)["http/request"]["tracker"]["0.01"].threshold < 0.5
 
 
-def test_a_rate_is_known_to_hold_over_all_sources() -> None:
-    scores = np.arange(100_000) / 100_000
-    found = point([scores], 1e-4)
-    assert int((scores >= found.threshold).sum()) == 4  # of 100,000 the fifth could be one in 9,500
-    assert found.upper_bound <= 1e-4
-
-
-def test_a_source_that_surely_breaks_a_rate_raises_its_threshold() -> None:
-    calm = np.arange(20_000) / 100_000
-    loud = np.sort(np.concatenate([np.full(100, 0.9) + np.arange(100) / 10_000, np.arange(900) / 10_000]))
-    alone, both = point([calm], 0.01), point([calm, loud], 0.01)
-    assert alone.threshold < 0.5 < both.threshold
-    assert (loud >= both.threshold).mean() < 0.04
-
-
-def test_one_row_says_nothing_about_its_source() -> None:
-    calm = np.arange(60_000) / 600_000
-    assert point([calm, np.array([0.1, 0.9])], 1e-4).threshold < 0.5
-
-
-def test_too_few_rows_give_a_threshold_above_them_all() -> None:
-    found = point([np.array([0.1, 0.2])], 1e-4)
-    assert 0.2 < found.threshold < 0.201 and found.upper_bound > 0.5
-
-
 @pytest.mark.parametrize(
-    ("label", "source", "wanted"),
-    [
-        (Label.BENIGN, "requests:some", True),
-        (Label.TRACKER, "urls:some", True),
-        (Label.SCANNER, "requests:some", False),
-        (Label.SQLI, "requests:some", False),
-        (Label.BENIGN, "payloads:some", False),
-    ],
+    ("label", "harmless"), [(Label.BENIGN, True), (Label.SCANNER, True), (Label.SQLI, False), (None, False)]
 )
-def test_what_sets_thresholds(label: Label, source: str, wanted: bool) -> None:
-    assert chooses(Row(FlowRecord(label=label), (label,), 1.0, source, "val")) is wanted
+def test_what_sets_thresholds(label: Label | None, harmless: bool) -> None:
+    assert is_harmless(label) is harmless
