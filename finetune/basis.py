@@ -1,16 +1,13 @@
-"""Base rows of a corpus, kept in the state between runs: to read half a million rows takes longer than to learn."""
+"""Base rows, kept in the state between runs: to read half a million rows of a corpus takes longer than to learn."""
 
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
 
 import msgspec
 
+from classifier import training
 from classifier.training.corpus import Row, digests
-from finetune.replay import base_rows
-
-FORM: Final = 1
-"""Changes whenever the same corpus and seed give other rows."""
+from finetune import replay
 
 
 class _Kept(msgspec.Struct):
@@ -20,14 +17,14 @@ class _Kept(msgspec.Struct):
 
 def remembered(corpus: Path | None, seed: int, folder: Path) -> tuple[list[Row], list[Row]]:
     """`replay.base_rows`, from `folder` where an earlier run left them there; those of another corpus are removed."""
-    if corpus is None:
-        return base_rows(None, seed)
-    key = sha256(msgspec.json.encode((FORM, seed, digests(corpus)), order="sorted")).hexdigest()[:16]
+    sizes = (replay.PRACTISED, replay.ASKED, replay.CORPUS, replay.EACH)
+    made_of = (seed, sizes, digests(corpus) if corpus else {}, _code())
+    key = sha256(msgspec.json.encode(made_of, order="sorted")).hexdigest()[:16]
     path = folder / f"base-{key}.msgpack"
     try:
         kept = msgspec.msgpack.decode(path.read_bytes(), type=_Kept)
     except (OSError, msgspec.MsgspecError):
-        kept = _Kept(*base_rows(corpus, seed))
+        kept = _Kept(*replay.base_rows(corpus, seed))
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for old in folder.glob("base-*"):
             old.unlink()
@@ -35,3 +32,10 @@ def remembered(corpus: Path | None, seed: int, folder: Path) -> tuple[list[Row],
         partial.write_bytes(msgspec.msgpack.encode(kept))
         partial.replace(path)
     return kept.practice, kept.questions
+
+
+def _code() -> str:
+    """A digest of what makes rows: grammars and rewriting change with a version."""
+    folder = Path(training.__file__).parent
+    files = sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".txt", ".toml"))
+    return sha256(b"".join(path.read_bytes() for path in files)).hexdigest()

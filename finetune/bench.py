@@ -26,7 +26,7 @@ from finetune import exam
 from finetune.exam import Exam
 from finetune.influence import Yardstick
 from finetune.judging import Judge, Policy, Remembering
-from finetune.outcome import Options, Outcome
+from finetune.outcome import DIRECT, Options, Outcome
 from finetune.site import Site
 
 WEIGHTS: Final = "weights.safetensors"
@@ -126,7 +126,7 @@ def publish(outcome: Outcome, network: Network, bench: Bench, registry: Registry
     (bench.folder / "report.json").write_text(json.dumps(report, indent=1) + "\n")
     outcome.release = registry.publish(bench.folder, parent=parent, method=bench.card.method)
     if options.promote:
-        registry.promote(outcome.release, options.channel)
+        registry.promote(outcome.release, options.channel if options.rollout == DIRECT else options.rollout)
         outcome.promoted = True
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from classifier.errors import UserError
+from classifier.options import STATE, State
 from finetune.comparison.commands import compare
 from finetune.strategies import names
 
@@ -32,9 +33,11 @@ def run(
     ] = None,
     labels: Annotated[Path | None, typer.Option(help='Labels, one {"id", "label"} a line.')] = None,
     strategy: Annotated[str, typer.Option(help=f"WAY[+PART…]: {', '.join(names.WAYS)}.")] = names.DEFAULT,
-    state: Annotated[Path, typer.Option(help="State directory.")] = Path("state"),
+    state: State = STATE,
     config: Annotated[Path | None, typer.Option(help="Configuration file (default: sluice.toml).")] = None,
-    rollout: Annotated[str, typer.Option(help="How a passed release goes live: direct.")] = "direct",
+    rollout: Annotated[
+        str, typer.Option(help="How a passed release goes live: direct, shadow (judges, decides nothing) or canary.")
+    ] = "direct",
     promote: Annotated[bool, typer.Option("--promote/--no-promote", help="Serve the release when it passes.")] = True,
     wrong: Annotated[
         str, typer.Option("--budget", help="Most wrong blocks, such as '1 in 10000' (default: policy.budget).")
@@ -45,9 +48,7 @@ def run(
 ) -> None:
     """Learn from captured flows and labels; publish the result when every gate passes (exit code 3: refused)."""
     names.parse(strategy)
-    if rollout != "direct":
-        raise UserError(f"--rollout {rollout} is not supported yet: use direct")
-    outcome = _run(_options(flows or [], labels, strategy, state, config, promote, wrong, dry_run, seed))
+    outcome = _run(_options(flows or [], labels, strategy, state, config, promote, rollout, wrong, dry_run, seed))
     _print_json(outcome) if as_json else _print(outcome)
     if not outcome.passed:
         raise typer.Exit(REFUSED)
@@ -60,13 +61,16 @@ def _options(
     state: Path,
     config: Path | None,
     promote: bool,
+    rollout: str,
     wrong: str,
     dry_run: bool,
     seed: int,
 ) -> "Options":
     from finetune import budget, settings
-    from finetune.outcome import Options
+    from finetune.outcome import ROLLOUTS, Options
 
+    if rollout not in ROLLOUTS:
+        raise UserError(f"unknown --rollout {rollout!r}; one of {', '.join(ROLLOUTS)}")
     found = settings.load(config)
     return Options(
         state=state,
@@ -77,6 +81,7 @@ def _options(
         corpus=found.corpus,
         channel=found.channel,
         promote=promote,
+        rollout=rollout,
         seed=seed,
         thresholds=found.thresholds,
         budget=budget.read(wrong) if wrong else found.budget,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -13,6 +13,10 @@ from finetune.budget import USUAL, Promise
 from finetune.gate import Gate
 from finetune.strategies.names import DEFAULT
 
+DIRECT: Final = "direct"
+ROLLOUTS: Final = (DIRECT, "shadow", "canary")
+"""How a passed release goes live: at once, or by way of a trial (see the proxy's channels)."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -20,7 +24,8 @@ class Options:
 
     `flows` empty: the state's captures. `registry` is the state directory of the releases where it is another one.
     `thresholds` and `budget` (the share of harmless flows that may be blocked) are what the result is served under.
-    `dry_run`: everything but publishing.
+    `rollout`: at once in place of the incumbent (`direct`), or on trial in a channel of its own. `dry_run`: everything
+    but publishing.
     """
 
     state: Path
@@ -31,6 +36,7 @@ class Options:
     corpus: Path | None = None
     channel: str = STABLE
     promote: bool = True
+    rollout: str = DIRECT
     seed: int = 0
     thresholds: Overrides = field(default_factory=dict)
     budget: float = USUAL

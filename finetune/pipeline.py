@@ -37,6 +37,7 @@ from finetune.report.story import Story
 from finetune.site import Site, collect, gather, grafted
 from finetune.strategies.recipes import recipe
 from finetune.teaching import share_cores
+from finetune.transplant import Grafted
 from finetune.work import Work
 
 LEARNED, EXAMINED = 600, 400
@@ -78,9 +79,10 @@ def _attempt(options: Options, registry: Registry, incumbent: Incumbent, work: W
         practice, questions = remembered(options.corpus, options.seed, options.state / "finetune")
         bar.at(2)
         fisher = _fisher(registry, incumbent.release, incumbent.network, "ewc" in chosen.parts)
-        material = _material(site, exam.mastered(practice, incumbent.judge), fisher, options.seed)
+        grafts = grafted(site.train, f"train {options.seed}", LEARNED)
+        material = _material(site, grafts, exam.mastered(practice, incumbent.judge), fisher)
         bar.at(3)
-        paper = exam.spared(_paper(site, questions, options), site, incumbent.judge, options.budget)
+        paper = exam.spared(_paper(site, grafts, questions, options), site, incumbent.judge, options.budget)
         bar.at(4)
     made = Bench(options, incumbent, paper, bench.card(options, incumbent, site), folder)
     tuned, reports = make(incumbent.network, chosen, material, made.mended, options.seed, work)
@@ -155,9 +157,8 @@ def _fisher(registry: Registry, release: str, network: Network, wanted: bool) ->
     return None
 
 
-def _material(site: Site, base: Sequence[Row], fisher: Fisher | None, seed: int) -> Material:
+def _material(site: Site, grafts: Sequence[Grafted], base: Sequence[Row], fisher: Fisher | None) -> Material:
     """What to learn from; of the base only what the incumbent masters."""
-    grafts = grafted(site.train, f"train {seed}", LEARNED)
     return Material(
         site.train,
         hostile=lessons((graft.record, (graft.label,), 1.0) for graft in grafts if graft.label not in HARMLESS),
@@ -167,11 +168,12 @@ def _material(site: Site, base: Sequence[Row], fisher: Fisher | None, seed: int)
     )
 
 
-def _paper(site: Site, base: Sequence[Row], options: Options) -> Exam:
+def _paper(site: Site, learned: Sequence[Grafted], base: Sequence[Row], options: Options) -> Exam:
     """Held-out grafts carry other payloads, in held-out requests where there are some and in the reported ones."""
     donors = site.holdout if any(row.record.method for row in site.holdout) else site.train
     grafts = grafted([*donors, *site.labelled], f"holdout {options.seed}", EXAMINED)
-    return exam.prepare(site, grafts, base)
+    known = {graft.outline for graft in learned}
+    return exam.prepare(site, [graft for graft in grafts if graft.outline not in known], base)
 
 
 def _inputs(options: Options, release: str) -> dict[str, Any]:

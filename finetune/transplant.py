@@ -7,8 +7,10 @@ value goes into another one in the same way, so that neither the site nor the ca
 
 import json
 import random
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
+from urllib.parse import unquote
 
 import msgspec
 
@@ -19,16 +21,18 @@ from classifier.training.synthetic.values import harmless, payload
 
 OWN_JSON: Final = 0.7
 """Chance that a request with a JSON body carries the value in that body."""
+_NUMBER: Final = re.compile(r"[0-9a-f]*\d[0-9a-f]*")
 INSIDE: Final = ("any", "long", "address", "name")
 """Places of values that may be a text in a JSON body."""
 
 
 class Grafted(NamedTuple):
-    """A site's request with a foreign value in it."""
+    """A site's request with a foreign value in it; `outline` is the value's (see there)."""
 
     record: FlowRecord
     label: Label
     donor: FlowRecord
+    outline: str = ""
 
 
 def transplant(donors: Sequence[FlowRecord], rng: random.Random, count: int) -> Iterator[Grafted]:
@@ -46,7 +50,12 @@ def _graft(donor: FlowRecord, value: Value, label: Label, rng: random.Random) ->
         record = rng.choice(PLACES[value.place])(rng, donor, value)
     if record.kind != "http":  # a place that makes another kind of flow of it
         record = as_query(donor, value.text, rng)
-    return Grafted(msgspec.structs.replace(record, label=label), label, donor)
+    return Grafted(msgspec.structs.replace(record, label=label), label, donor, outline(value.text))
+
+
+def outline(value: str) -> str:
+    """A value with its encoding, case, numbers and spaces folded away: values of one outline are near-duplicates."""
+    return " ".join(_NUMBER.sub("0", unquote(unquote(value)).lower()).split())
 
 
 def _in_json(donor: FlowRecord, value: str, rng: random.Random) -> FlowRecord | None:

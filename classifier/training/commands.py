@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from classifier.errors import UserError
+from classifier.options import STATE, State
 from classifier.training.datasets import commands as datasets
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def evaluate(
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the figures as JSON.")] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with tables, curves, errors.")] = None,
     card: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the model card, as Markdown.")] = None,
-    state: Annotated[Path, typer.Option(help="The state directory.")] = Path("state"),
+    state: State = STATE,
 ) -> None:
     """Say how good a model is, source by source, with intervals and at low false-positive rates.
 

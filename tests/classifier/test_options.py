@@ -14,10 +14,6 @@ from classifier.options import STATE, State
         ([], {"SLUICE_STATE": "there"}, "there"),
         (["--state", "here"], {"SLUICE_STATE": "there"}, "here"),
     ],
-        ([], {}, "state"),
-        ([], {"SLUICE_STATE": "there"}, "there"),
-        (["--state", "here"], {"SLUICE_STATE": "there"}, "here"),
-    ],
 )
 def test_the_state_directory_is_named_by_option_environment_or_habit(
     arguments: list[str], environment: dict[str, str], state: str

@@ -8,19 +8,30 @@ import tinycorpus
 from finetune import basis, replay
 
 
-def test_synthetic_rows_are_made_anew_and_nothing_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("real", [True, False])
+def test_rows_are_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real: bool) -> None:
     monkeypatch.setattr(replay, "PRACTISED", 20)
     monkeypatch.setattr(replay, "ASKED", 30)
-    practice, questions = basis.remembered(None, 0, tmp_path / "finetune")
-    assert (len(practice), len(questions)) == (20, 30)
-    assert not (tmp_path / "finetune").exists()
-
-
-def test_a_corpus_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    corpus = tinycorpus.write(tmp_path)
+    corpus = tinycorpus.write(tmp_path) if real else None
     first = basis.remembered(corpus, 0, tmp_path / "finetune")
-    monkeypatch.setattr(basis, "base_rows", None)
+    monkeypatch.setattr(replay, "base_rows", None)
     assert basis.remembered(corpus, 0, tmp_path / "finetune") == first
     practice, questions = first
-    assert {row.part for row in practice} == {"train"} and {row.part for row in questions} == {"val"}
-    assert len(list((tmp_path / "finetune").iterdir())) == 1
+    assert practice and questions
+    assert not {row.record for row in practice} & {row.record for row in questions if real}
+
+
+def test_another_seed_makes_others_and_removes_the_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay, "PRACTISED", 20)
+    monkeypatch.setattr(replay, "ASKED", 30)
+    assert basis.remembered(None, 0, tmp_path) != basis.remembered(None, 1, tmp_path)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_torn_file_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay, "PRACTISED", 20)
+    monkeypatch.setattr(replay, "ASKED", 30)
+    first = basis.remembered(None, 0, tmp_path)
+    (kept,) = tmp_path.iterdir()
+    kept.write_bytes(b"torn")
+    assert basis.remembered(None, 0, tmp_path) == first

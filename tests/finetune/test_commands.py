@@ -22,7 +22,7 @@ def sluice(*arguments: str) -> Result:
     ("arguments", "said"),
     [
         (["--strategy", "magic"], "unknown strategy 'magic'; one of two-stage, feature-based, full"),
-        (["--rollout", "canary"], "--rollout canary is not supported yet: use direct"),
+        (["--rollout", "slowly"], "unknown --rollout 'slowly'; one of direct, shadow, canary"),
         (["--config", "none.toml"], "cannot read none.toml"),
     ],
 )

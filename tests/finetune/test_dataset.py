@@ -5,7 +5,18 @@ import pytest
 from classifier.features import extract
 from classifier.records import FlowRecord, Label
 from finetune import dataset
-from finetune.dataset import Example, balance, examples, influence, skeleton, split, thin, views
+from finetune.dataset import (
+    Example,
+    balance,
+    doubtful,
+    examples,
+    influence,
+    rest,
+    skeleton,
+    split,
+    thin,
+    views,
+)
 from finetune.labels import EXEMPT, Word
 
 BENIGN = Word(label=Label.BENIGN, origin="admin")
@@ -138,3 +149,26 @@ def test_no_client_holds_more_than_its_share() -> None:
 def test_two_clients_are_left_alone() -> None:
     rows = [example("g", client="a"), example("h", client="a"), example("i", client="b")]
     assert balance(rows, EXEMPT, 0.5) == rows
+
+
+def test_what_the_caps_left_out_is_spare_newest_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset, "PER_CLIENT", 2)
+    records = [flow(f"{n}", f"/{'abcdef'[n]}", time=float(n)) for n in range(6)]
+    kept = thin(records, {"0": BENIGN})
+    assert [record.id for record in rest(records, {"0": BENIGN}, kept)] == ["3", "2", "1"]
+
+
+def test_one_busy_client_cannot_crowd_out_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset, "PER_CLIENT", 10)
+    monkeypatch.setattr(dataset, "TOTAL", 30)
+    loud = [flow(f"loud-{n}", f"/loud/x{n}", time=100.0 + n, client="loud") for n in range(100)]
+    quiet = [flow(f"quiet-{n}", f"/quiet/y{n}", time=float(n), client=f"q{n}") for n in range(10)]
+    kept = [candidate.record.client for candidate in thin([*loud, *quiet], {})]
+    assert kept.count("loud") == 10 and len(kept) == 20
+
+
+def test_alarms_that_nobody_labelled_are_doubtful() -> None:
+    candidates = thin([flow("a", "/a"), flow("b", "/b"), flow("c", "/c")], {"a": BENIGN})
+    rows = [extract(candidate.record) for candidate in candidates]
+    alarms = [candidate.record.id in "ab" for candidate in candidates]
+    assert [row.record.id for row in doubtful(candidates, rows, [0.9] * 3, alarms)] == ["b"]

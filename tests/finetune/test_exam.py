@@ -1,5 +1,6 @@
 """Papers, calibration and the sitting."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,21 @@ def test_a_candidate_as_fast_as_the_incumbent_wins_the_race(tmp_path: Path) -> N
     model = loaded(tmp_path, "model")
     gate = exam.race(model, model, [extract(QUOTED)])
     assert gate.name == "latency" and gate.value > 0
+
+
+def test_spare_flows_are_judged_only_where_they_would_be_enough_for_a_promise(
+    paper: Exam, site: Site, incumbent: Judge
+) -> None:
+    pages = [sites.page(n) for n in range(1000, 1400)]
+    few, many = (replace(site, spare=pages[:count]) for count in (200, 400))
+    assert exam.spared(paper, few, incumbent, 0.01) == paper
+    calm = exam.spared(paper, many, incumbent, 0.01).calm
+    assert len(calm.records) == round(exam.SPARE * 299)
+    (promise,) = exam.promised(paper._replace(calm=calm), incumbent, 0.01)
+    assert promise.kept and promise.scope == "http/request" and promise.flows == len(calm.records)
+
+
+def test_an_alarm_among_spare_flows_is_doubtful(paper: Exam, site: Site, incumbent: Judge) -> None:
+    pages = [QUOTED, *(sites.page(n) for n in range(1000, 1400))]
+    found = exam.spared(paper, replace(site, spare=pages), incumbent, 0.01)
+    assert QUOTED in found.doubtful.records and QUOTED not in found.calm.records

@@ -7,7 +7,8 @@ import pytest
 from classifier.artifact import Model
 from classifier.features import extract
 from classifier.records import FlowRecord, Label
-from finetune.judging import RANKS, Judge, Paper, compare
+from classifier.thresholds import BLOCK_AT, Limits
+from finetune.judging import RANKS, Judge, Paper, Policy, Remembering, compare
 from models import points, tiny_model
 
 
@@ -47,3 +48,17 @@ def test_two_models_are_compared_on_the_same_rows(judge: Judge, tmp_path: Path) 
     found = compare(paper(("/o'clock", Label.SQLI)), judge, blind)
     assert (found.rank_before.tolist(), found.rank_after.tolist()) == ([2], [0])
     assert found.threat_before[0] > found.threat_after[0] and found.hostile.tolist() == [True]
+
+
+def test_an_operators_thresholds_come_over_the_models_own(tmp_path: Path) -> None:
+    model = Model.load(tiny_model(tmp_path / "m.onnx"), "cpu")
+    policy = Policy({"default": {"threat": Limits(flag=2.0, block=2.0)}}, BLOCK_AT)
+    rows = paper(("/o'clock", Label.SQLI))
+    assert Judge(model, policy=policy).opinion(rows.records, rows.features)[1].tolist() == [RANKS["allow"]]
+
+
+def test_a_remembering_judge_looks_once(tmp_path: Path) -> None:
+    judge = Remembering(Model.load(tiny_model(tmp_path / "m.onnx"), "cpu"))
+    rows = paper(("/o'clock", Label.SQLI))
+    assert judge.verdicts(rows.features) is judge.verdicts(rows.features)
+    assert judge.verdicts(list(rows.features)) is not judge.verdicts(rows.features)

@@ -56,3 +56,13 @@ def test_kinds_without_rows_are_kept() -> None:
     after = carried(POINTS, {"http/request": Scores(SCALE, SCALE / 2, NONE, NONE, np.ones(400))})
     assert after["dns/request"] == POINTS["dns/request"]
     assert after["http/request"]["scanner"] == POINTS["http/request"]["scanner"]
+
+
+@pytest.mark.parametrize(("budget", "middle"), [(1e-4, 0.8), (1 / 400, 0.96)])
+def test_the_point_that_blocks_is_held_to_the_budget(budget: float, middle: float) -> None:
+    harmless = np.concatenate((np.zeros(1400), [0.95, 0.96]))  # too few for 1 in 1,000, enough for 1 in 400
+    points = carried(POINTS, {"http/request": Scores(NONE, NONE, NONE, NONE, harmless)}, budget)
+    found = points["http/request"]["threat"]
+    assert found["0.01"].threshold == 0.5
+    assert found["0.001"].threshold == pytest.approx(middle)
+    assert found["0.0001"].threshold == pytest.approx(max(middle, 0.9))

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from classifier.errors import UserError
+from classifier.thresholds import Limits
 from finetune import settings
 
 
@@ -29,6 +30,8 @@ def test_the_file_of_the_proxy_is_read_and_paths_start_at_it(tmp_path: Path) -> 
         ("[finetune]\ncorpus = 3", "finetune.corpus"),
         ("[finetune]\ncorpus = 'nowhere'", "nowhere is not a folder"),
         ("[model]\nchannel = []", "model.channel"),
+        ('[policy]\nbudget = { wrong_blocks = "often" }', "policy.budget"),
+        ('[policy.thresholds.default]\nflag = "high"', "policy.thresholds"),
     ],
 )
 def test_a_mistake_is_one_line_that_names_file_and_key(tmp_path: Path, content: str, said: str) -> None:
@@ -43,3 +46,17 @@ def test_a_mistake_is_one_line_that_names_file_and_key(tmp_path: Path, content: 
 def test_a_missing_file_is_a_user_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot read"):
         settings.load(tmp_path / "none.toml")
+
+
+def test_the_policys_thresholds_and_budget_are_those_of_the_gates(tmp_path: Path) -> None:
+    file = tmp_path / "sluice.toml"
+    file.write_text(
+        '[policy]\nbudget = { wrong_blocks = "1/1000" }\n[policy.thresholds.default]\nflag = 0.5\n'
+        '[policy.thresholds."http/request"]\nsqli = { block = 0.8 }\n'
+    )
+    found = settings.load(file)
+    assert found.budget == pytest.approx(1e-3)
+    assert found.thresholds == {
+        "default": {"threat": Limits(flag=0.5)},
+        "http/request": {"sqli": Limits(block=0.8)},
+    }

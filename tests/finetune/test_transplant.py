@@ -4,7 +4,7 @@ import random
 import pytest
 
 from classifier.records import ATTACKS, FlowRecord, Label
-from finetune.transplant import transplant
+from finetune.transplant import outline, transplant
 
 QUERY = FlowRecord(id="q", host="site.example", method="GET", path="/find?q=boots&page=2", client="10.0.0.1")
 POSTED = FlowRecord(
@@ -50,3 +50,16 @@ def test_a_body_without_a_text_is_no_obstacle(body: bytes) -> None:
 @pytest.mark.parametrize("donors", [[], [FlowRecord(host="h", phase="connect")], [FlowRecord(kind="dns", qname="q")]])
 def test_without_a_request_nothing_grows(donors: list[FlowRecord]) -> None:
     assert list(transplant(donors, random.Random(0), 10)) == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("1 OR 1=1", "7%20or%2042=42", True),
+        ("<script>alert(1)</script>", "<SCRIPT>alert(99)</SCRIPT>", True),
+        ("0x4a4b", "0xdead0", True),
+        ("file:///etc/passwd", "file:///etc/shadow", False),
+    ],
+)
+def test_an_outline_folds_away_spelling_and_numbers(one: str, other: str, same: bool) -> None:
+    assert (outline(one) == outline(other)) is same
