@@ -13,9 +13,9 @@ from finetune.strategies import names
 if TYPE_CHECKING:
     from finetune.comparison.rows import Result
 
-VARIANTS: Final = ("two-stage+plain", "two-stage+replay", "two-stage+ewc", "two-stage+lwf", "two-stage+replay+wise")
-"""What is compared beside each way with its own protections, to see what the protections are for."""
-DEFAULT: Final = ",".join([*(way for way in names.WAYS if way != "from-scratch"), *VARIANTS])
+VARIANTS: Final = ("full+plain", "full+replay", "full+ewc", "full+lwf", "full+replay+wise", "two-stage+replay+ewc")
+"""What is compared beside the default and each way's usual parts, to see what the parts are for."""
+DEFAULT: Final = ",".join([names.DEFAULT, *(way for way in names.WAYS if way != "from-scratch"), *VARIANTS])
 EXTRA: Final = ("torch", "onnx", "safetensors", "sklearn", "matplotlib")
 
 

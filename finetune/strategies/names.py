@@ -9,7 +9,8 @@ from typing import Final, NamedTuple
 
 from classifier.errors import UserError
 
-DEFAULT: Final = "two-stage"
+DEFAULT: Final = "full+replay+ewc"
+"""The best of those that kept the base, on development sites and beyond (docs/decisions.md)."""
 
 WAYS: Final = {
     "two-stage": "the head alone first, then every layer at rates that fall towards the input",

@@ -30,8 +30,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Less of everything; the steps are the same."""
     monkeypatch.setattr(replay, "PRACTISED", 800)
     monkeypatch.setattr(replay, "ASKED", 1200)
-    monkeypatch.setattr(teaching, "STEPS", 120)
-    monkeypatch.setattr(pipeline, "LEARNED", 200)
+    monkeypatch.setattr(teaching, "STEPS", 160)
+    monkeypatch.setattr(pipeline, "LEARNED", 320)
     monkeypatch.setattr(candidate, "ROUNDS", 2)
 
 
