@@ -126,11 +126,11 @@ def _table(releases: "Sequence[Release]") -> None:
     # an id that is cut short cannot be promoted: the rest may wrap, ids may not
     whole = [Column(title, no_wrap=True, min_width=21) for title in ("release", "parent")]
     made = Column("created (UTC)", no_wrap=True)
-    table = Table(whole[0], made, whole[1], "channels", "", box=None, pad_edge=False)
+    table = Table(whole[0], made, whole[1], "channels", box=None, pad_edge=False)
     for release in releases:
         note = release.problem or ("shipped" if release.shipped else "")
         when = release.created[:16].replace("T", " ")
-        table.add_row(release.release, when, release.parent, ", ".join(release.channels), note)
+        table.add_row(release.release, when, release.parent, "; ".join(filter(None, [*release.channels, note])))
     Console().print(table)
 
 

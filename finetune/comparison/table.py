@@ -6,6 +6,7 @@ positives are those at the best threshold for the site.
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from math import isinf
 from pathlib import Path
 from statistics import fmean
 from typing import Final
@@ -57,6 +58,13 @@ def typical(labels: set[int]) -> int:
     return sorted(labels)[len(labels) // 2]
 
 
+def _fewer(times: float | None) -> str:
+    """How many times fewer; what is worse than the incumbent stands in brackets."""
+    if times is None:
+        return ""
+    return "none left" if isinf(times) else f"{times:.1f} x fewer" if times >= 1 else f"({times:.2f} x fewer !)"
+
+
 def mean(rows: Sequence[Row], pick: Callable[[Row], float | None]) -> float | None:
     """Over the seeds; None where it was never measured."""
     values = [value for row in rows if (value := pick(row)) is not None]
@@ -95,7 +103,7 @@ def _figures(rows: Sequence[Row], before: float | None) -> list[str]:
     return [
         _number(mean(rows, lambda row: row.site_auroc), "{:.4f}"),
         _number(mean(rows, lambda row: row.site_fpr_at_tpr), "{:.2%}"),
-        _number(fewer, "{:.1f} x fewer" if fewer is None or fewer >= 1 else "({:.2f} x fewer !)"),
+        _fewer(fewer),
         "".join({"positive": "+", "none": "=", "negative": "-"}[row.transfer] for row in rows),
         _points(mean(rows, lambda row: row.base_auroc_drop)),
         _points(_worst([row.base_auroc_drop_high for row in rows])),

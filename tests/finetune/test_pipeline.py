@@ -160,7 +160,6 @@ def test_an_interrupted_run_leaves_no_release_and_no_lock(
         pass
 
 
-@pytest.mark.usefixtures("quick")
 def test_an_interrupted_training_goes_on_and_a_dry_run_writes_no_release(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -169,6 +168,10 @@ def test_an_interrupted_training_goes_on_and_a_dry_run_writes_no_release(
     for number in range(4):
         journal.label(f"query-{number}", "benign")
     journal.close()
+    for module, name, size in ((replay, "PRACTISED", 200), (replay, "ASKED", 300), (teaching, "STEPS", 20)):
+        monkeypatch.setattr(module, name, size)
+    monkeypatch.setattr(pipeline, "LEARNED", 40)
+    monkeypatch.setattr(pipeline, "EXAMINED", 40)
     options = Options(tmp_path, dry_run=True)
     taught: list[str] = []
 
