@@ -15,10 +15,8 @@ from hashlib import sha256
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
-import msgspec
-
 from classifier.features import Features
-from classifier.records import HARMLESS, FlowRecord, Label
+from classifier.records import HARMLESS, FlowRecord, Label, phases
 from finetune.labels import Word
 
 WEAK: Final = "weak"
@@ -70,16 +68,6 @@ class Candidate(NamedTuple):
     group: str
 
 
-def views(record: FlowRecord) -> list[FlowRecord]:
-    """What the proxy would have judged of this flow: the request as it stood, and the whole once answered."""
-    if record.kind != "http" or record.phase not in ("response", "end") or not record.method:
-        return [record]
-    asked = msgspec.structs.replace(
-        record, phase="request", status=0, response_headers=(), response_body=b"", bytes_down=0, seconds=0.0
-    )
-    return [asked, record]
-
-
 def skeleton(record: FlowRecord) -> str:
     """Names a flow's near-duplicates: 16 hex digits over site, method, path shape and parameter names."""
     path, _, query = record.path.partition("?")
@@ -108,7 +96,7 @@ def thin(records: Iterable[FlowRecord], words: Mapping[str, Word]) -> list[Candi
             groups[group] += 1
             clients[record.client] += 1
             hosts[record.site] += 1
-        kept += [Candidate(view, word, group) for view in views(record)]
+        kept += [Candidate(view, word, group) for view in phases(record)]
     return kept
 
 

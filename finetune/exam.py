@@ -11,14 +11,14 @@ import numpy.typing as npt
 from classifier.artifact import Model
 from classifier.card import OperatingPoints
 from classifier.features import Features, extract, operating_key, vectorize
-from classifier.records import HARMLESS, Label, Verdict
+from classifier.records import HARMLESS, Label, Verdict, phases
 from classifier.scorer import Scorer
 from classifier.training import synthetic
 from classifier.training.calibrate import SHARE
 from classifier.training.corpus import Row
 from finetune import acceptance
 from finetune.budget import USUAL, Calm, Promise, promises
-from finetune.dataset import Example, views
+from finetune.dataset import Example
 from finetune.gate import Gate, Judged
 from finetune.judging import Judge, Paper, compare
 from finetune.points import Scores, carried
@@ -95,7 +95,7 @@ def spared(exam: Exam, site: Site, incumbent: Judge, wrong: float) -> Exam:
     wanted = supports(wrong) - len(exam.calm.records)
     if wanted <= 0 or len(site.spare) < wanted:
         return exam
-    records = [view for record in site.spare[: round(SPARE * wanted)] for view in views(record)]
+    records = [view for record in site.spare[: round(SPARE * wanted)] for view in phases(record)]
     features = [vectorize(record) for record in records]
     _, alarms = suspicion(records, features, incumbent)
     rows = Paper(records, features, [Label.BENIGN] * len(records), [""] * len(records))

@@ -106,13 +106,13 @@ def base_rows(corpus: Path | None, seed: int) -> tuple[list[Row], list[Row]]:
 
 
 def _evenly(found: list[Row], rng: random.Random) -> list[Row]:
-    """At most `EACH` rows of a label, harmless ones three times as many."""
+    """At most `EACH` rows of a label, three times as many that are benign."""
     counts: Counter[Label] = Counter()
     kept = []
     for row in rng.sample(found, len(found)):
         label = row.labels[0]
         counts[label] += 1
-        if counts[label] <= EACH * (3 if label in HARMLESS else 1):
+        if counts[label] <= EACH * (3 if label == Label.BENIGN else 1):
             kept.append(row)
     return kept
 

@@ -23,7 +23,7 @@ from typing import Final
 
 import msgspec
 
-from classifier.records import ATTACKS, REPLY_CAP, FlowRecord, Headers, Label
+from classifier.records import ATTACKS, REPLY_CAP, FlowRecord, Headers, Label, asked
 from classifier.training import synthetic
 from classifier.training.carriers import WORDS, carry
 from classifier.training.corpus import Row, rows
@@ -188,13 +188,6 @@ def _inside(rng: random.Random) -> dict[str, object]:
     host = rng.choice((*addresses, *names))
     port = rng.choice((0, 80, 443, 3000, 5000, 8000, 8008, 8080, 8443, 9000, 9090, rng.randint(1024, 65535)))
     return {"host": host, "port": port, "scheme": rng.choice(("http", "http", "https", ""))}
-
-
-def asked(record: FlowRecord) -> FlowRecord:
-    """The request phase of a record that has its response."""
-    return msgspec.structs.replace(
-        record, phase="request", status=0, response_headers=(), response_body=b"", bytes_down=0, seconds=0.0
-    )
 
 
 def _fragment(record: FlowRecord) -> FlowRecord:

@@ -20,12 +20,12 @@ import msgspec
 
 from classifier.errors import UserError
 from classifier.features import Features, vectorize
-from classifier.records import HARMLESS, FlowRecord, Label, to_json
+from classifier.records import HARMLESS, FlowRecord, Label, phases, to_json
 from classifier.training.datasets.urls import domain
 from finetune import flows
 from finetune.acceptance import INFLUENCE
 from finetune.comparison.rows import SiteInfo
-from finetune.dataset import Example, balance, examples, skeleton, thin, views
+from finetune.dataset import Example, balance, examples, skeleton, thin
 from finetune.judging import Judge, Paper
 from finetune.labels import EXEMPT, Word
 from finetune.site import graft_paper, grafted, suspicion
@@ -165,7 +165,7 @@ def _paper(records: Sequence[FlowRecord], groups: dict[str, str]) -> tuple[Paper
 
 
 def _opinions(records: Sequence[FlowRecord], incumbent: Judge) -> dict[tuple[str, str], Opinion]:
-    looked = [view for record in records for view in views(record)]
+    looked = [view for record in records for view in phases(record)]
     rows = [vectorize(view) for view in looked]
     threats, alarms = suspicion(looked, rows, incumbent)
     return {

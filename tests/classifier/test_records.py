@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from classifier.records import BODY_CAP, REPLY_CAP, FlowRecord, Label, from_json, text, threat, to_json
+from classifier.records import BODY_CAP, REPLY_CAP, FlowRecord, Label, asked, from_json, phases, text, threat, to_json
 from strategies import records
 
 
@@ -72,3 +72,25 @@ def test_threat_is_what_is_not_harmless() -> None:
 )
 def test_the_site_is_the_first_name_known(fields: dict[str, Any], site: str) -> None:
     assert FlowRecord(**fields).site == site
+
+
+def test_the_request_of_an_answered_flow_knows_nothing_of_the_answer() -> None:
+    record = FlowRecord(path="/", status=200, response_body=b"x", phase="response", bytes_down=1, seconds=2.0)
+    assert asked(record) == FlowRecord(path="/", phase="request")
+
+
+def test_an_answered_flow_is_judged_as_a_request_and_as_a_whole() -> None:
+    whole = FlowRecord(method="GET", path="/", status=200, phase="response")
+    assert phases(whole) == [asked(whole), whole]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        FlowRecord(method="GET", path="/"),
+        FlowRecord(host="h", phase="connect"),
+        FlowRecord(kind="dns", qname="q", phase="response"),
+    ],
+)
+def test_other_flows_are_judged_once(record: FlowRecord) -> None:
+    assert phases(record) == [record]

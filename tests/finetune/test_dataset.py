@@ -15,7 +15,6 @@ from finetune.dataset import (
     skeleton,
     split,
     thin,
-    views,
 )
 from finetune.labels import EXEMPT, Word
 
@@ -39,20 +38,6 @@ def judged(records: Sequence[FlowRecord], words: dict[str, Word], threats: dict[
     scores = [threats.get(candidate.record.id, 0.1) for candidate in candidates]
     rows = [extract(candidate.record) for candidate in candidates]
     return examples(candidates, rows, scores, [score >= 0.5 for score in scores])
-
-
-def test_an_answered_flow_has_a_request_view_and_a_response_view() -> None:
-    asked, answered = views(flow("a", status=200))
-    assert (asked.phase, asked.status, asked.response_body) == ("request", 0, b"")
-    assert extract(asked).tokens.tolist() == extract(flow("b")).tokens.tolist()
-    assert answered == flow("a", status=200)
-
-
-@pytest.mark.parametrize(
-    "record", [flow("a"), FlowRecord(host="h", phase="connect"), FlowRecord(kind="dns", qname="q", phase="response")]
-)
-def test_other_flows_are_their_only_view(record: FlowRecord) -> None:
-    assert views(record) == [record]
 
 
 @pytest.mark.parametrize(

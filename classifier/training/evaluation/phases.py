@@ -12,9 +12,8 @@ import msgspec
 import numpy as np
 
 from classifier.evaluate import Bools, Floats, auroc_difference, auroc_interval
-from classifier.records import HARMLESS, FlowRecord, Headers, Label
+from classifier.records import HARMLESS, FlowRecord, Headers, Label, asked
 from classifier.thresholds import THREAT
-from classifier.training.data import asked
 from classifier.training.evaluation.measure import Example
 from classifier.training.evaluation.sources import CLUSTERS, ENOUGH, WHOLE, Bounds, bounds
 from classifier.training.evaluation.systems import Served

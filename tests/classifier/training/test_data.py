@@ -6,9 +6,9 @@ import pytest
 
 import tinycorpus
 from classifier.features import NUMBERS, extract
-from classifier.records import ATTACKS, FlowRecord, Label
+from classifier.records import ATTACKS, Label
 from classifier.training import data
-from classifier.training.data import asked, holdout, training_rows
+from classifier.training.data import holdout, training_rows
 
 
 @pytest.fixture
@@ -68,8 +68,3 @@ def test_inside_addresses_are_lent_to_attacks_as_to_harmless_rows() -> None:
 
 def test_every_weight_counts(folder: Path) -> None:
     assert all(0 < row.weight < 20 for row in training_rows(folder))
-
-
-def test_the_request_phase_of_an_answered_flow_knows_nothing_of_the_answer() -> None:
-    record = FlowRecord(path="/", status=200, response_body=b"x", phase="response", bytes_down=1, seconds=2.0)
-    assert asked(record) == FlowRecord(path="/", phase="request")
