@@ -149,8 +149,8 @@ def base_quality(rows: Judged, *, seed: int = 0) -> Iterator[Gate]:
     yield kept("base_auroc", rows, lambda rows, weight: -gain(rows, weight), BASE_AUROC, seed, said=_areas(rows))
     hostile = rows.take(rows.hostile)
     what = "attacks on other sites"
-    yield kept("base_flagged", hostile, fallen(1), BASE_DETECTION, seed, said=_caught(hostile, 1, what))
-    yield kept("base_blocked", hostile, fallen(2), BASE_DETECTION, seed, said=_caught(hostile, 2, what))
+    for name, rank in (("base_flagged", 1), ("base_blocked", 2)):
+        yield kept(name, hostile, fallen(rank), BASE_DETECTION, seed, said=_caught(hostile, rank, what), firm=FAMILY)
     yield from _families(hostile, seed)
     harmless = rows.take(~rows.hostile)
     said = wording.elsewhere(*_reached(harmless, 1))

@@ -79,20 +79,31 @@ def share(name: str, right: Bools, limit: float, said: Callable[[int, int, float
     return Gate(name, value >= limit, value, low, high, limit, f"{hits} of {count}", said=said(hits, count, limit))
 
 
-def kept(name: str, rows: Judged, loss: Loss, limit: float, seed: int, what: str = "base rows", said: str = "") -> Gate:
+def kept(
+    name: str,
+    rows: Judged,
+    loss: Loss,
+    limit: float,
+    seed: int,
+    what: str = "base rows",
+    said: str = "",
+    firm: int = 0,
+) -> Gate:
     """Non-inferiority: the upper end of the loss must stay within the limit.
 
-    Where the interval is wider than the limit, not even an unchanged model could show that; then a loss beyond the
-    limit refuses only when it is no chance, and the gate says how many rows an answer takes.
+    Where the interval is wider than the limit, or there are fewer than `firm` rows, not even an unchanged model could
+    show that; then a loss beyond the limit refuses only when it is no chance, and the gate says how many rows an answer
+    takes.
     """
     count = len(rows.labels)
     if count < ENOUGH:
         return scarce(name, ENOUGH - count, what)
     value, low, high = resampled(rows.groups, lambda weight: loss(rows, weight), seed)
     gate = Gate(name, high <= limit, value, low, high, limit, said=said)
-    if high - value <= limit:
+    if high - value <= limit and count >= firm:
         return gate
-    return unsure(gate, value <= limit or low <= 0.0, (high - value) / limit, count, what)
+    excess = max((high - value) / limit, (firm / count) ** 0.5)
+    return unsure(gate, value <= limit or low <= 0.0, excess, count, what)
 
 
 def unsure(gate: Gate, passed: bool, excess: float, count: int, what: str) -> Gate:

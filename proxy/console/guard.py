@@ -116,7 +116,7 @@ def _to_login(request: Request) -> Response:
         return Response(status_code=204, headers={"HX-Redirect": "/login"})
     if request.method not in _SAFE:
         return PlainTextResponse("Log in first.\n", 403)
-    after = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    after = request.url.path  # its query may hold what nobody should read on a login page
     return RedirectResponse("/login" if after == "/" else f"/login?next={quote(after, safe='/')}", 303)
 
 

@@ -1,6 +1,7 @@
 """Less of everything; the steps are the same."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,8 @@ from finetune.comparison import attempt, controls, ground, task
 from finetune.comparison.ground import Ground
 
 
-@pytest.fixture(scope="package", autouse=True)
-def quick() -> Iterator[None]:
+@contextmanager
+def lessened() -> Iterator[None]:
     """Few rows and steps."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(replay, "PRACTISED", 400)
@@ -25,10 +26,18 @@ def quick() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def quick() -> Iterator[None]:
+    """For one test at a time: tests of other folders run in the same process."""
+    with lessened():
+        yield
+
+
 @pytest.fixture(scope="package")
-def base(tmp_path_factory: pytest.TempPathFactory, quick: None) -> Ground:
+def base(tmp_path_factory: pytest.TempPathFactory) -> Ground:
     """The shipped release and synthetic base rows."""
-    return ground.prepare("", tmp_path_factory.mktemp("state"), None, "stable")
+    with lessened():
+        return ground.prepare("", tmp_path_factory.mktemp("state"), None, "stable")
 
 
 @pytest.fixture(scope="package")
