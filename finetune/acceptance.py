@@ -37,6 +37,8 @@ RETHRESHOLDED: Final = 0.01
 FLAGGED: Final = 0.01
 """Budget of flagged harmless site traffic: the rate whose point flags."""
 LATENCY: Final = 1.3
+FIRM: Final = 1200
+"""Hostile base rows from which half a point of detection can be told from one row in a thousand."""
 FAMILY: Final = 600
 """Rows from which a label's detection is judged by itself."""
 INFLUENCE: Final = 0.5
@@ -150,7 +152,7 @@ def base_quality(rows: Judged, *, seed: int = 0) -> Iterator[Gate]:
     hostile = rows.take(rows.hostile)
     what = "attacks on other sites"
     for name, rank in (("base_flagged", 1), ("base_blocked", 2)):
-        yield kept(name, hostile, fallen(rank), BASE_DETECTION, seed, said=_caught(hostile, rank, what), firm=FAMILY)
+        yield kept(name, hostile, fallen(rank), BASE_DETECTION, seed, said=_caught(hostile, rank, what), firm=FIRM)
     yield from _families(hostile, seed)
     harmless = rows.take(~rows.hostile)
     said = wording.elsewhere(*_reached(harmless, 1))
