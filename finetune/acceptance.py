@@ -173,7 +173,7 @@ def _families(hostile: Judged, seed: int) -> Iterator[Gate]:
         return
     pooled = hostile.take(np.isin(labels, [str(label) for label, _ in small]))
     said = _caught(pooled, 1, "attacks of the rarer kinds on other sites")
-    gate = kept("base_flagged_others", pooled, fallen(1), BASE_DETECTION, seed, said=said)
+    gate = kept("base_flagged_others", pooled, fallen(1), BASE_DETECTION, seed, said=said, firm=FIRM)
     listed = "; ".join(_listed(label, family) for label, family in small)
     yield msgspec.structs.replace(gate, note=f"{gate.note}; {listed}" if gate.note else listed)
 
