@@ -61,11 +61,11 @@ def read(text: str) -> float:
 
 
 def promises(points: OperatingPoints, calm: Mapping[str, Calm], share: float) -> list[Promise]:
-    """One promise for each kind and phase with harmless flows, for the point that blocks under the budget `share`."""
+    """One promise for each kind and phase, for the point that blocks under the budget `share`."""
     return [
         _promise(scope, points[scope][THREAT][rate(share)].threshold, rows, share)
         for scope, rows in sorted(calm.items())
-        if rate(share) in points.get(scope, {}).get(THREAT, {}) and len(rows.harmless)
+        if rate(share) in points.get(scope, {}).get(THREAT, {})
     ]
 
 
@@ -88,6 +88,11 @@ def _needed(wrong: int, count: int, share: float) -> int:
 
 
 def _said(budget: str, scope: str, count: int, wrong: int, doubtful: int, bound: float, needed: int) -> str:
+    if not count + doubtful:
+        return (
+            f"{scope}: no harmless flow was left that nothing was learned from and that no gate judged. "
+            f"At most {budget} cannot be promised: {needed:,} more harmless flows are needed."
+        )
     seen = f"{scope}: {wrong:,} of {count:,} harmless flows that nothing was learned from would be blocked"
     worth = f"which proves at most 1 wrong block in {int(1 / bound):,}"
     if doubtful:

@@ -112,7 +112,7 @@ def promised(exam: Exam, candidate: Judge, wrong: float) -> list[Promise]:
         quiet = rows.take(np.flatnonzero(~rows.hostile))
         sides.append((_keys(quiet), np.array([verdict.threat for verdict in candidate.verdicts(quiet.features)])))
     (keys, calm), (others, loud) = sides
-    scores = {str(key): Calm(calm[keys == key], loud[others == key]) for key in np.unique(keys)}
+    scores = {key: Calm(calm[keys == key], loud[others == key]) for key in {*keys.tolist(), *_keys(exam.site).tolist()}}
     return promises(candidate.points, scores, wrong)
 
 

@@ -23,7 +23,7 @@ from classifier.training.fit import Batch
 
 SIZE: Final = 64
 """Rows of a batch."""
-PRACTISED, ASKED, CORPUS = 3000, 4000, 12_000
+PRACTISED, ASKED, CORPUS = 3000, 4000, 8_000
 """Synthetic rows to practise and to judge by; corpus rows to practise."""
 EACH: Final = 1300
 """Corpus rows of a label to judge by: half of them set thresholds, and a verdict of its own takes 600."""

@@ -5,6 +5,7 @@ block page ─▶ "report a mistake" ─▶ review queue ─▶ H ─▶ "learn 
 
 import itertools
 import re
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -147,7 +148,7 @@ def test_an_exception_lets_a_page_pass_at_once(proxy: Proxy, origin: Origin, use
     asked, _ = prejudiced.attack(5)
     page = f"{origin.plain}{asked.path}"
     assert blocks(user, page)
-    admin.open(f"{proxy.admin}/traffic?action=block")
+    written(admin, f"{proxy.admin}/traffic?action=block", asked.path.partition("?")[0])
     admin.go("#flows td.right a")
     admin.fill("[name=reason]", "a test of ours")
     admin.fill("[name=label]", "")
@@ -157,6 +158,16 @@ def test_an_exception_lets_a_page_pass_at_once(proxy: Proxy, origin: Origin, use
     admin.go("table form button")
     assert "None was made here" in admin.text()
     assert blocks(user, page)
+
+
+def written(admin: Page, log: str, path: str) -> None:
+    """Open the log until its newest flow is the one for `path`: captures are written every half second."""
+    for _ in range(40):
+        admin.open(log)
+        if path in (admin.evaluate("document.querySelector('#flows tbody tr')?.innerText") or ""):
+            return
+        time.sleep(0.25)
+    raise AssertionError(f"{path} is not the newest flow of {log}")
 
 
 def test_logging_out_ends_it(proxy: Proxy, admin: Page) -> None:

@@ -24,6 +24,7 @@ svg{color:inherit;max-width:100%;height:auto}svg text{fill:currentColor;font:12p
 .fill{fill:#2f7de1;fill-opacity:.25;stroke:none}.ok{fill:var(--good);fill-opacity:.16}.span{stroke-width:7;stroke-opacity:.55}
 .pass{stroke:var(--good)}.fail{stroke:var(--bad)}.dot-pass{fill:var(--good)}.dot-fail{fill:var(--bad)}
 .limit{stroke:currentColor;stroke-width:1.6;stroke-dasharray:2 2}.pair{display:flex;flex-wrap:wrap;gap:1rem}
+@media(prefers-color-scheme:dark){:root{--good:#3fb950;--bad:#ff7b6b}}
 .pair figure{margin:.4rem 0;max-width:29rem}
 """
 

@@ -110,7 +110,7 @@ def _gate(gate: Gate) -> str:
     figures = f"{gate.value:.4g} [{gate.low:.4g}, {gate.high:.4g}], limit {gate.limit:.4g}"
     more = [figures] if charts.bar(gate) else []
     more += [gate.note] if gate.note else []
-    more += [f"by chance: {gate.p:.2g}"] if gate.p is not None else []
+    more += [f"chance of this, were both models alike: {gate.p:.2g}"] if gate.p is not None else []
     small = "".join(f"<small>{escape(line)}</small>" for line in more)
     return (
         f'<div class="gate{how}"><b>{"✓" if gate.passed else "✗"}</b><b>{escape(gate.name)}</b>'
@@ -119,12 +119,6 @@ def _gate(gate: Gate) -> str:
 
 
 def _promises(story: Story) -> str:
-    budget = f"1 in {round(1 / story.options.budget):,}"
-    if not story.promises:
-        return (
-            f"<p>At most {escape(budget)} wrong blocks cannot be promised: no harmless flow of this site was left that "
-            f"nothing was learned from and that no gate judged.</p>"
-        )
     return "".join(f"<p>{'✓' if promise.kept else '✗'} {escape(promise.said)}</p>" for promise in story.promises)
 
 

@@ -63,6 +63,8 @@ def test_a_budget_in_between_is_held_at_the_next_stricter_point() -> None:
     assert promise([0.85] * 6000, share=1 / 2000).wrong == 0
 
 
-def test_without_harmless_flows_or_points_there_is_nothing_to_promise() -> None:
-    assert budget.promises(POINTS, {"http/request": Calm(NONE, NONE)}, 1e-3) == []
+def test_without_flows_all_of_them_are_asked_for_and_without_points_nothing_is_promised() -> None:
+    found = promise([])
+    assert (found.kept, found.needed) == (False, 2995)
+    assert "no harmless flow was left" in found.said
     assert budget.promises({}, {"http/request": Calm(np.zeros(9), NONE)}, 1e-3) == []

@@ -10,7 +10,7 @@ from classifier.errors import UserError
 from classifier.features import extract
 from classifier.journal import Journal
 from classifier.masking import mask
-from classifier.records import LABELS, FlowRecord, Label
+from classifier.records import FlowRecord, Label
 from classifier.registry import Registry
 from classifier.store import CaptureRow, CaptureWriter
 from classifier.training import synthetic
@@ -20,9 +20,6 @@ from finetune import candidate, pipeline, replay, teaching
 from finetune.judging import Judge
 from finetune.outcome import Options, Outcome
 from finetune.strategies.stages import Stage
-
-HEAD = 129 * len(LABELS)
-"""Parameters of the head."""
 
 
 @pytest.fixture
@@ -62,14 +59,14 @@ def test_a_few_reported_flows_mend_a_false_positive_and_attacks_are_still_caught
     assert [gate.name for gate in outcome.gates if not gate.passed] == []
     assert outcome.promoted
     assert outcome.release == registry.resolve()
-    assert sum(rank == 0 for rank in ranks(registry, outcome.release, fresh)) >= 28
+    assert sum(rank == 0 for rank in ranks(registry, outcome.release, fresh)) >= 20
     assert "reported" in {gate.name for gate in outcome.gates}
     shown = registry.show(outcome.release)
     assert shown["parent"] == incumbent
     assert shown["data"].keys() == {"site_flows", "site_labels"}
     assert shown["operating_points"].keys() == registry.show(incumbent)["operating_points"].keys()
     report = json.loads(registry.read(outcome.release, "report.json"))
-    assert report["stages"][0]["parameters_moved"] == HEAD
+    assert report["stages"][0]["parameters_moved"] > 100_000
     assert registry.read(outcome.release, "weights.safetensors")
     assert registry.read(outcome.release, "fisher.safetensors")
     assert journal.audits()[0][1:] == ("finetune", f"{outcome.release} from {incumbent}")
@@ -172,7 +169,7 @@ def test_an_interrupted_training_goes_on_and_a_dry_run_writes_no_release(
         monkeypatch.setattr(module, name, size)
     monkeypatch.setattr(pipeline, "LEARNED", 40)
     monkeypatch.setattr(pipeline, "EXAMINED", 40)
-    options = Options(tmp_path, dry_run=True)
+    options = Options(tmp_path, strategy="two-stage", dry_run=True)
     taught: list[str] = []
 
     def cut(name: str) -> None:
