@@ -67,9 +67,9 @@ def test_a_part_of_a_page_leads_to_the_login_as_a_whole(visitor: TestClient) -> 
     assert (answer.status_code, answer.headers["hx-redirect"]) == (204, "/login")
 
 
-def test_the_login_leads_back_to_where_one_was(visitor: TestClient) -> None:
-    answer = visitor.get("/traffic?action=block")
-    assert answer.headers["location"] == "/login?next=/traffic%3Faction%3Dblock"
+def test_the_login_leads_back_to_the_page_and_repeats_no_query(visitor: TestClient) -> None:
+    answer = visitor.get("/traffic?client=10.1.2.3")
+    assert answer.headers["location"] == "/login?next=/traffic"
 
 
 def test_a_token_opens_the_api_and_nothing_else(console: Console, visitor: TestClient) -> None:
