@@ -69,11 +69,13 @@ class Page:
         return told["result"].get("value")
 
     def wait(self, script: str, seconds: float = PATIENCE) -> Any:
-        """Wait until an expression is true; its value."""
+        """Wait until an expression is true on a page that has loaded; its value."""
         deadline = time.monotonic() + seconds
         while True:
             with contextlib.suppress(AssertionError):  # a page that is being left has no context to ask
-                if value := self.evaluate(f"(found => found instanceof Node || found)({script})"):
+                if value := self.evaluate(
+                    f"document.readyState === 'complete' && (found => found instanceof Node || found)({script})"
+                ):
                     return value
             assert time.monotonic() < deadline, f"never: {script}\n{self.text()}"
             time.sleep(0.05)
