@@ -63,8 +63,8 @@ class FlowRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     Sizes are bytes, `time` is Unix seconds, `seconds` is the flow's duration so far.
     `path` includes the query. The ends of the connection, as far as they were seen, are `client`, `client_port`,
-    `server` (an address; `host` is what was asked for) and `port`. Bodies are decoded (content encoding removed); of a request's
-    body the first `BODY_CAP` bytes count, of a response's the first `REPLY_CAP`.
+    `server` (an address; `host` is what was asked for) and `port`. Bodies are decoded (content encoding removed); of a
+    request's body the first `BODY_CAP` bytes count, of a response's the first `REPLY_CAP`.
     """
 
     id: str = ""

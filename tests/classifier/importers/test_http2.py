@@ -1,6 +1,6 @@
 """Conversations made with h2, which takes part in them, read back by what only looks on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from h2.config import H2Configuration
@@ -47,7 +47,7 @@ class Talk:
         self.pass_on()
 
 
-def read(said: list[tuple[Side, bytes]], size: int = 1 << 20, session: Session | None = None) -> list[Exchange]:
+def read(said: Sequence[tuple[Side, bytes]], size: int = 1 << 20, session: Session | None = None) -> list[Exchange]:
     session = session or Session()
     found = [
         exchange

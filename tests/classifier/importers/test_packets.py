@@ -102,8 +102,10 @@ def test_what_carries_no_segment_is_passed_over(frame: Any) -> None:
 @pytest.mark.parametrize("first", [0, 1])
 def test_fragments_are_put_together(first: int) -> None:
     data = UDP(sport=5, dport=53) / (b"x" * 30)
-    four = fragment(IP(src="192.0.2.1", dst="192.0.2.2", id=9) / data, fragsize=16)
-    six = fragment6(
+    four = fragment(  # type: ignore[no-untyped-call]
+        IP(src="192.0.2.1", dst="192.0.2.2", id=9) / data, fragsize=16
+    )
+    six = fragment6(  # type: ignore[no-untyped-call]
         IPv6(src="2001:db8::1", dst="2001:db8::2") / IPv6ExtHdrFragment(id=9) / UDP(sport=5, dport=53) / (b"y" * 1392),
         1280,
     )

@@ -65,8 +65,8 @@ def test_a_request_and_its_reply(flows: Flows, name: str, tmp_path: Path) -> Non
     assert record == FlowRecord(
         id=f"{tmp_path / name}#1", kind="http", phase="response", time=1003.0, client=CLIENT, client_port=4000,
         server=SERVER, host="shop.example", port=80, method="GET", scheme="http", path="/a?b=c",
-        http_version="HTTP/1.1", request_headers=(("Host", "shop.example"),), status=200, response_headers=(("Content-Length", "5"),),
-        response_body=b"hello", bytes_down=5, seconds=1.0,
+        http_version="HTTP/1.1", request_headers=(("Host", "shop.example"),), status=200,
+        response_headers=(("Content-Length", "5"),), response_body=b"hello", bytes_down=5, seconds=1.0,
     )  # fmt: skip
 
 
