@@ -89,6 +89,15 @@ class Join:
         """Alerts with a label that fitted no flow so far."""
         return self.alerts - len(self._used)
 
+    @property
+    def told(self) -> str:
+        """What came of the alerts, for people."""
+        said = f"{self.unmatched:,} of {self.alerts:,} alerts fit no flow at hand"
+        if self.unmapped:
+            (common, _), *_ = self.unmapped.most_common(1)
+            said += f", {self.unmapped.total():,} more say nothing that has a label here ({common!r} for one)"
+        return said
+
     def match(self, record: FlowRecord) -> Alert | None:
         """The alert about a (masked) record: the most severe, then the first."""
         fitting = list(self._connected(record) if record.client_port and record.server else self._named(record))

@@ -164,7 +164,7 @@ def _dns(event: Event) -> dict[str, Any]:
 
 
 def question(told: dict[str, Any], field: str = "rrname") -> str:
-    """A field of what an event's `dns` part asks: of the first of `queries` or `query` where there are, else its own."""
+    """A field of what an event's `dns` part asks: of its first `queries` or `query`, else its own."""
     asked = told.get("queries") or told.get("query") or told
     return str((asked[0] if isinstance(asked, list) else asked).get(field, ""))
 
