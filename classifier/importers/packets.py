@@ -39,12 +39,15 @@ def read(file: io.BufferedReader) -> Iterator[Packet]:
     yield from decode(frames.read(file))
 
 
-def decode(source: Iterable[Frame]) -> Iterator[Packet]:
-    """The packets in frames that carry TCP or UDP. Raises Damaged after the last when links were not understood."""
-    fragments = Fragments()
+def decode(source: Iterable[Frame], fragments: Fragments | None = None) -> Iterator[Packet]:
+    """The packets in frames that carry TCP or UDP. Raises Damaged after the last when links were not understood.
+
+    `fragments` are those that wait from frames before these.
+    """
+    fragments = Fragments() if fragments is None else fragments
     unknown: set[int] = set()
     for moment, link, data in source:
-        unwrap = _LINKS.get(link)
+        unwrap = LINKS.get(link)
         if unwrap is None:
             unknown.add(link)
             continue
@@ -87,8 +90,7 @@ def _radiotap(frame: bytes) -> bytes:
     return _wifi(frame[size:])
 
 
-# https://www.tcpdump.org/linktypes.html
-_LINKS: Final[dict[int, Callable[[bytes], bytes]]] = {
+LINKS: Final[dict[int, Callable[[bytes], bytes]]] = {
     0: lambda frame: frame[4:],
     1: _ethernet,
     9: lambda frame: frame[4:],
@@ -104,6 +106,7 @@ _LINKS: Final[dict[int, Callable[[bytes], bytes]]] = {
     229: lambda frame: frame,
     276: lambda frame: _ethertype(frame[:2], 0) or frame[20:],
 }
+"""How to find the IP packet in a frame, by link type (https://www.tcpdump.org/linktypes.html)."""
 
 
 def _ip(packet: bytes, moment: float, fragments: Fragments) -> Packet | None:
