@@ -62,8 +62,9 @@ class FlowRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One flow as far as it has been seen. Immutable; `phase` says which fields can be set.
 
     Sizes are bytes, `time` is Unix seconds, `seconds` is the flow's duration so far.
-    `path` includes the query. Bodies are decoded (content encoding removed); of a request's body
-    the first `BODY_CAP` bytes count, of a response's the first `REPLY_CAP`.
+    `path` includes the query. The ends of the connection, as far as they were seen, are `client`, `client_port`,
+    `server` (an address; `host` is what was asked for) and `port`. Bodies are decoded (content encoding removed); of a
+    request's body the first `BODY_CAP` bytes count, of a response's the first `REPLY_CAP`.
     """
 
     id: str = ""
@@ -71,6 +72,8 @@ class FlowRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     phase: Phase = "request"
     time: float = 0.0
     client: str = ""
+    client_port: int = 0
+    server: str = ""
     host: str = ""
     port: int = 0
     sni: str = ""

@@ -40,6 +40,7 @@ _TYPES: Final = {
     "time": pa.float64(),
     "seconds": pa.float64(),
     "port": pa.int32(),
+    "client_port": pa.int32(),
     "status": pa.int32(),
     "bytes_up": pa.int64(),
     "bytes_down": pa.int64(),

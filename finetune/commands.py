@@ -31,7 +31,7 @@ def run(
     flows: Annotated[
         list[Path] | None, typer.Option(help="Flows to learn from (captures, JSON lines, HAR, mitmproxy dump, pcap).")
     ] = None,
-    labels: Annotated[Path | None, typer.Option(help='Labels, one {"id", "label"} a line.')] = None,
+    labels: Annotated[Path | None, typer.Option(help='Labels, one {"id", "label"} a line, or an EVE log.')] = None,
     strategy: Annotated[str, typer.Option(help=f"WAY[+PART…]: {', '.join(names.WAYS)}.")] = names.DEFAULT,
     state: State = STATE,
     config: Annotated[Path | None, typer.Option(help="Configuration file (default: sluice.toml).")] = None,
@@ -86,6 +86,7 @@ def _options(
         thresholds=found.thresholds,
         budget=budget.read(wrong) if wrong else found.budget,
         dry_run=dry_run,
+        lists=found.lists,
     )
 
 

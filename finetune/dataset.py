@@ -5,23 +5,23 @@
 1. A flow gives a request view and, once it was answered, a response view: the proxy judges both.
 2. Examples of one skeleton (site, method, path shape, parameter names) are near-duplicates and stay on one side.
 3. The later groups are held out: tomorrow's traffic is what the candidate will meet.
-4. An unlabelled flow that the incumbent finds harmless is weakly benign: low weight, capped by client and host.
+4. An unlabelled flow that the incumbent finds harmless is weakly benign: low weight, capped by client and host; more
+   weight where its host has long been known to many. What a list says of a host is as weak, and capped too.
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 from classifier.features import Features
 from classifier.records import HARMLESS, FlowRecord, Label, phases
-from finetune.labels import Word
+from finetune.labels import ASSUMED, TIME, WEAK, WEIGHTS, Word
 
-WEAK: Final = "weak"
-"""Origin of an example nobody labelled."""
-WEAK_WEIGHT: Final = 0.3
+CLIENTS, DAYS = 3, 3
+"""A host that so many clients asked on so many days is familiar."""
 PER_GROUP: Final = 15
 """Unlabelled rows kept of one skeleton: a busy endpoint says the same thing over and over."""
 PER_CLIENT: Final = 600
@@ -49,8 +49,8 @@ class Example(NamedTuple):
 
     @property
     def weak(self) -> bool:
-        """Nobody labelled it."""
-        return self.origin == WEAK
+        """Nobody labelled it: its label is assumed, or a list's word about its host."""
+        return self.origin in ASSUMED
 
 
 class Split(NamedTuple):
@@ -76,6 +76,21 @@ def skeleton(record: FlowRecord) -> str:
     return sha256("\n".join(parts).encode("utf-8", "replace")).hexdigest()[:16]
 
 
+def familiar(records: Iterable[FlowRecord], words: Mapping[str, Word]) -> set[str]:
+    """Hosts that `CLIENTS` clients or more asked on `DAYS` days or more (UTC), and of which nobody says ill."""
+    clients: dict[str, set[str]] = {}
+    days: dict[str, set[int]] = {}
+    infamous: set[str] = set()
+    for record in records:
+        clients.setdefault(record.site, set()).add(record.client)
+        days.setdefault(record.site, set()).add(int(record.time // 86_400))
+        word = words.get(record.id)
+        if word is not None and word.label not in HARMLESS:
+            infamous.add(record.site)
+    known = {host for host in clients if len(clients[host]) >= CLIENTS and len(days[host]) >= DAYS}
+    return known - infamous
+
+
 def thin(records: Iterable[FlowRecord], words: Mapping[str, Word]) -> list[Candidate]:
     """Every labelled flow and the newest unlabelled ones within all caps, as views; newest first."""
     kept: list[Candidate] = []
@@ -84,7 +99,7 @@ def thin(records: Iterable[FlowRecord], words: Mapping[str, Word]) -> list[Candi
     hosts: Counter[str] = Counter()
     for record in sorted(records, key=lambda record: -record.time):
         word, group = words.get(record.id), skeleton(record)
-        if word is None:
+        if word is None or word.origin in ASSUMED:
             full = (
                 groups[group] >= PER_GROUP
                 or clients[record.client] >= PER_CLIENT
@@ -119,20 +134,27 @@ def doubtful(
 
 
 def examples(
-    candidates: Sequence[Candidate], features: Sequence[Features], threats: Sequence[float], alarms: Sequence[bool]
+    candidates: Sequence[Candidate],
+    features: Sequence[Features],
+    threats: Sequence[float],
+    alarms: Sequence[bool],
+    known: Container[str] = (),
 ) -> list[Example]:
-    """Candidates with their features and the incumbent's threat, exact duplicates once.
+    """Candidates with their features and the incumbent's threat, exact duplicates once; `known` are familiar hosts.
 
     An unlabelled flow counts as weakly benign unless the incumbent raises an alarm over a view of it (its entry in
-    `alarms`) or its group holds a labelled threat; else it is left out. Of duplicates a labelled one wins, then the
-    heaviest.
+    `alarms`) or its group holds a labelled threat; else it is left out. A host over which it raised an alarm is not
+    familiar. Of duplicates a labelled one wins, then the heaviest.
     """
     judged = list(zip(candidates, features, threats, alarms, strict=True))
     suspects = {candidate.record.id for candidate, _, _, alarm in judged if alarm}
+    alarming = {candidate.record.site for candidate, _, _, alarm in judged if alarm}
     hostile = {candidate.group for candidate in candidates if candidate.word and candidate.word.label not in HARMLESS}
     found: dict[str, Example] = {}
     for candidate, row, threat, _ in judged:
-        word = candidate.word or Word(label=Label.BENIGN, weight=WEAK_WEIGHT, origin=WEAK)
+        site = candidate.record.site
+        origin = TIME if site in known and site not in alarming else WEAK
+        word = candidate.word or Word(label=Label.BENIGN, weight=WEIGHTS[origin], origin=origin)
         if candidate.word is None and (candidate.record.id in suspects or candidate.group in hostile):
             continue
         example = Example(candidate.record, row, word.label, word.weight, word.origin, candidate.group, threat)

@@ -29,7 +29,7 @@ def captured(state: Path, labelled: Container[str]) -> tuple[list[FlowRecord], d
 
 
 def read(paths: Iterable[Path], labelled: Container[str]) -> tuple[list[FlowRecord], list[BadLine]]:
-    """The flows of files (JSON lines, HAR, mitmproxy dump, pcap, captures) and what could not be read of them.
+    """The flows of files (JSON lines, HAR, mitmproxy dump, pcap, EVE log, captures) and what could not be read of them.
 
     Raises UserError when a file cannot be opened or gives no flow at all.
     """
@@ -46,7 +46,9 @@ def read(paths: Iterable[Path], labelled: Container[str]) -> tuple[list[FlowReco
                 else:
                     records.append(mask(found))
         if len(records) == before:
-            raise UserError(f"no flow in {path}: expected JSON lines, HAR, a mitmproxy dump, pcap or captures")
+            raise UserError(
+                f"no flow in {path}: expected JSON lines, HAR, a mitmproxy dump, pcap, an EVE log or captures"
+            )
     return records, bad
 
 

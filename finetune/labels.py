@@ -1,7 +1,7 @@
-"""Who says what a flow is: label files, the journal, and a record's own label, merged into one word a flow.
+"""Who says what a flow is: lists, alerts, a record's own label, the journal, label files, merged into one word a flow.
 
-A later source outranks an earlier one: the record's own label, then the journal, then the file that was named
-on the command line. A word about an event is a word about the event's flow.
+A later source of these outranks an earlier one; the label file is the one named on the command line. A word about an
+event is a word about the event's flow.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -10,11 +10,27 @@ from typing import Final
 
 import msgspec
 
+from classifier import alerts, importers
+from classifier.alerts import Alert, Join
 from classifier.errors import UserError
+from classifier.importers import BadLine
 from classifier.records import LABELS, FlowRecord, Label
 
 EXEMPT: Final = frozenset({"admin", "file", "record"})
 """Origins that answer for themselves: no cap on their influence."""
+WEAK, TIME, LIST = "weak", "time", "list"
+"""Origins of labels that nobody gave to the flow itself: no alarm, a host long known to many, a name on a list."""
+ASSUMED: Final = frozenset({WEAK, TIME, LIST})
+WEIGHTS: Final[dict[str, float]] = {
+    "admin": 1.0,
+    "file": 1.0,
+    "record": 1.0,
+    alerts.ORIGIN: alerts.WEIGHT,
+    LIST: 0.5,
+    TIME: 0.5,
+    WEAK: 0.3,
+}
+"""The weight of a label that names none, by origin; 1 for any other origin."""
 
 
 class Word(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,8 +44,26 @@ class Word(msgspec.Struct, frozen=True, kw_only=True):
 class _Line(msgspec.Struct):
     id: str
     label: str
-    weight: float = 1.0
+    weight: float | None = None
     origin: str = "file"
+
+
+def is_log(path: Path) -> bool:
+    """Whether a file of labels is an EVE log, by its content. Raises UserError when it cannot be opened."""
+    with importers.open_file(path) as file:
+        return importers.sniff(file, str(path)) == "eve"
+
+
+def alerted(path: Path, records: Iterable[FlowRecord]) -> tuple[dict[str, Word], Join, list[BadLine]]:
+    """What the alerts of an EVE log say of (masked) records; the join, which knows what fitted nothing; bad lines."""
+    found = list(alerts.read(path))
+    join = Join(each for each in found if isinstance(each, Alert))
+    words = {}
+    for record in records:
+        alert = join.match(record) if record.id else None
+        if alert is not None and alert.label is not None:
+            words[record.id] = Word(label=alert.label, weight=alerts.WEIGHT, origin=alerts.ORIGIN)
+    return words, join, [each for each in found if isinstance(each, BadLine)]
 
 
 def read(path: Path) -> dict[str, Word]:
@@ -106,6 +140,7 @@ def _word(line: bytes, where: str) -> tuple[str, Word]:
         raise UserError(f"labels {where}: {error}") from None
     if entry.label not in LABELS:
         raise UserError(f"labels {where}: unknown label {entry.label!r}; one of {', '.join(LABELS)}")
-    if not 0.0 <= entry.weight <= 1.0:
-        raise UserError(f"labels {where}: weight {entry.weight} is not between 0 and 1")
-    return entry.id, Word(label=Label(entry.label), weight=entry.weight, origin=entry.origin)
+    weight = WEIGHTS.get(entry.origin, 1.0) if entry.weight is None else entry.weight
+    if not 0.0 <= weight <= 1.0:
+        raise UserError(f"labels {where}: weight {weight} is not between 0 and 1")
+    return entry.id, Word(label=Label(entry.label), weight=weight, origin=entry.origin)

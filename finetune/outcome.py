@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from classifier.records import Label
 from classifier.registry import STABLE
 from classifier.thresholds import Overrides
 from finetune.budget import USUAL, Promise
@@ -25,7 +26,7 @@ class Options:
     `flows` empty: the state's captures. `registry` is the state directory of the releases where it is another one.
     `thresholds` and `budget` (the share of harmless flows that may be blocked) are what the result is served under.
     `rollout`: at once in place of the incumbent (`direct`), or on trial in a channel of its own. `dry_run`: everything
-    but publishing.
+    but publishing. `lists` are lists of domains by what they list.
     """
 
     state: Path
@@ -41,6 +42,7 @@ class Options:
     thresholds: Overrides = field(default_factory=dict)
     budget: float = USUAL
     dry_run: bool = False
+    lists: dict[Label, Path] = field(default_factory=dict)
 
 
 class Outcome(msgspec.Struct):

@@ -70,7 +70,7 @@ def run(options: Options, shipped: Path | None = None) -> Outcome:
 def _attempt(options: Options, registry: Registry, incumbent: Incumbent, work: Work, folder: Path) -> Outcome:
     begun = time.monotonic()
     chosen = recipe(options.strategy)
-    flows = work.chosen(lambda: collect(options.state, options.flows, options.labels))
+    flows = work.chosen(lambda: collect(options.state, options.flows, options.labels, options.lists))
     if work.resumed:
         print(f"sluice: going on with an interrupted run and its {len(flows.records):,} flows", file=sys.stderr)
     with Bar("Rows", 4) as bar:
@@ -122,7 +122,7 @@ def _outcome(options: Options, story: Story, resumed: bool) -> Outcome:
         None,
         False,
         story.gates,
-        {**story.site.counts, **exam.figures(story.sitting.site)},
+        {**story.site.counts, "weights": story.site.sources["weights"], **exam.figures(story.sitting.site)},
         exam.figures(story.sitting.base),
         story.seconds,
         f"1 in {round(1 / options.budget)}",
@@ -181,7 +181,7 @@ def _inputs(options: Options, release: str) -> dict[str, Any]:
     journal = Journal(options.state / "sluice.db")
     said = sorted((flow, str(row.label), row.weight) for flow, row in journal.labels().items())
     journal.close()
-    told = [*options.flows, *([options.labels] if options.labels else [])]
+    told = [*options.flows, *([options.labels] if options.labels else []), *options.lists.values()]
     files = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in told if path.exists()]
     return {
         "release": release,

@@ -1,5 +1,5 @@
-"""What fine-tuning reads of `sluice.toml`: `[finetune] corpus`, `[model] channel` and `registry`, and of `[policy]`
-the thresholds and the budget that a candidate will be served under.
+"""What fine-tuning reads of `sluice.toml`: `[finetune] corpus` and `lists`, `[model] channel` and `registry`, and of
+`[policy]` the thresholds and the budget that a candidate will be served under.
 
 The proxy checks the whole file when it starts; here other tables are none of our business.
 """
@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from classifier.errors import UserError
+from classifier.records import Label
 from classifier.thresholds import THREAT, Limits, Overrides
 from finetune import budget
 
@@ -20,7 +21,7 @@ DEFAULT: Final = Path("sluice.toml")
 class Settings(msgspec.Struct, frozen=True):
     """`corpus` is None where none is set; `registry` is the state directory whose releases are served, None
     for the run's own; `channel` is what is improved upon and promoted. `budget` is the share of harmless flows that
-    may be blocked.
+    may be blocked, `lists` are lists of domains by what they list.
     """
 
     corpus: Path | None
@@ -28,6 +29,7 @@ class Settings(msgspec.Struct, frozen=True):
     registry: Path | None
     thresholds: Overrides = msgspec.field(default_factory=dict)
     budget: float = budget.USUAL
+    lists: dict[Label, Path] = msgspec.field(default_factory=dict)
 
 
 class _Model(msgspec.Struct):
@@ -37,6 +39,7 @@ class _Model(msgspec.Struct):
 
 class _Finetune(msgspec.Struct, forbid_unknown_fields=True):
     corpus: str = ""
+    lists: dict[Label, str] = msgspec.field(default_factory=dict)
 
 
 class _Limits(msgspec.Struct):
@@ -75,7 +78,8 @@ def load(path: Path | None) -> Settings:
         wrong = budget.read(content.policy.budget.wrong_blocks)
     except UserError as error:
         raise UserError(f"{file}: policy.budget: {error}") from None
-    return Settings(corpus, content.model.channel, registry, _overrides(content.policy), wrong)
+    lists = {label: folder / name for label, name in content.finetune.lists.items()}
+    return Settings(corpus, content.model.channel, registry, _overrides(content.policy), wrong, lists)
 
 
 def _overrides(policy: _Policy) -> Overrides:

@@ -13,9 +13,10 @@ import msgspec
 
 from classifier.errors import UserError
 from classifier.features import Features, extract, vectorize
+from classifier.importers import BadLine
 from classifier.journal import Journal
-from classifier.records import HARMLESS, FlowRecord, to_json
-from finetune import flows, labels
+from classifier.records import HARMLESS, FlowRecord, Label, to_json
+from finetune import flows, labels, lists
 from finetune.acceptance import INFLUENCE
 from finetune.dataset import (
     Example,
@@ -24,6 +25,7 @@ from finetune.dataset import (
     by_client,
     doubtful,
     examples,
+    familiar,
     influence,
     rest,
     split,
@@ -77,12 +79,14 @@ def gather(records: Sequence[FlowRecord], words: Mapping[str, Word], incumbent: 
     views = [candidate.record for candidate in candidates]
     rows = [vectorize(view) for view in views]
     threats, alarms = suspicion(views, rows, incumbent)
-    found = examples(candidates, rows, threats.tolist(), alarms.tolist())
+    found = examples(candidates, rows, threats.tolist(), alarms.tolist(), familiar(records, words))
     if all(row.weak for row in found):
         raise UserError(
             "no labelled flow to learn from; label some with `sluice label ID benign` or give --labels FILE"
         )
     train, holdout = split(found)
+    # What a list says of a host is taught; it is too little to judge anybody by.
+    holdout = [row for row in holdout if not (row.weak and row.label not in HARMLESS)]
     train = balance(train, EXEMPT, INFLUENCE)
     spare = rest(records, words, candidates)
     return Site(
@@ -140,18 +144,21 @@ def graft_paper(grafts: Iterable[Grafted]) -> Paper:
     )
 
 
-def collect(state: Path, files: Sequence[Path], label_file: Path | None) -> Chosen:
-    """The flows of `files`, by default the state's captures, and what people say of them. Raises UserError."""
+def collect(
+    state: Path, files: Sequence[Path], label_file: Path | None, listed: Mapping[Label, Path] | None = None
+) -> Chosen:
+    """The flows of `files`, by default the state's captures, and what people, alerts and lists say of them.
+
+    `label_file` is a label file or an EVE log, `listed` are lists of domains by what they list. Raises UserError.
+    """
+    log = label_file if label_file and labels.is_log(label_file) else None
     journal = Journal(state / "sluice.db")
     said = {flow: Word(label=row.label, weight=row.weight, origin=row.origin) for flow, row in journal.labels().items()}
-    told = labels.merge([said, labels.read(label_file) if label_file else {}])
+    told = labels.merge([said, labels.read(label_file) if label_file and not log else {}])
     if files:
         records, bad = flows.read(files, told)
         aliases: dict[str, str] = {}
-        for line in bad[:SHOWN]:
-            print(f"sluice: {line.where}: {line.reason}", file=sys.stderr)
-        if len(bad) > SHOWN:
-            print(f"sluice: {len(bad) - SHOWN} more parts of the input cannot be read", file=sys.stderr)
+        _name(bad)
     else:
         records, aliases = flows.captured(state, told)
     words, extra, unknown = labels.resolve(
@@ -160,7 +167,23 @@ def collect(state: Path, files: Sequence[Path], label_file: Path | None) -> Chos
     journal.close()
     if unknown and label_file:
         print(f"sluice: {len(unknown)} labels name no flow at hand, {unknown[0]!r} for one", file=sys.stderr)
-    return Chosen([*records, *extra], labels.merge([labels.own(records), words]))
+    assumed = [lists.hits(listed or {}, records), _alerted(log, records) if log else {}]
+    return Chosen([*records, *extra], labels.merge([*assumed, labels.own(records), words]))
+
+
+def _alerted(log: Path, records: Sequence[FlowRecord]) -> dict[str, Word]:
+    """What the alerts of a log say; what fits no flow and what has no label of ours is told."""
+    words, join, bad = labels.alerted(log, records)
+    _name(bad)
+    print(f"sluice: {log}: alerts about {len(words):,} flows; {join.told}", file=sys.stderr)
+    return words
+
+
+def _name(bad: Sequence[BadLine]) -> None:
+    for line in bad[:SHOWN]:
+        print(f"sluice: {line.where}: {line.reason}", file=sys.stderr)
+    if len(bad) > SHOWN:
+        print(f"sluice: {len(bad) - SHOWN} more parts of the input cannot be read", file=sys.stderr)
 
 
 def _event(journal: Journal, name: str) -> FlowRecord | None:
@@ -181,7 +204,7 @@ def _counts(rows: Split) -> dict[str, int]:
 def _sources(
     records: Sequence[FlowRecord], words: Mapping[str, Word], spare: Sequence[FlowRecord], train: Sequence[Example]
 ) -> dict[str, Any]:
-    """Flows, clients and hosts seen; flows that the caps left out; labels by origin; clients by their share."""
+    """Flows, clients and hosts seen; flows that the caps left out; labels and weights by origin; clients by share."""
     weights = by_client(train, EXEMPT)
     total = sum(weights.values())
     heaviest = sorted(weights.items(), key=lambda item: -item[1])[:SHOWN]
@@ -193,7 +216,19 @@ def _sources(
         "hosts": len({record.site for record in records}),
         "capped": len(spare),
         "labels": dict(sorted(told.items())),
+        "weights": _weights(train),
         "heaviest": {client: round(weight / total, 4) for client, weight in heaviest} if total else {},
+    }
+
+
+def _weights(train: Iterable[Example]) -> dict[str, dict[str, float]]:
+    """By origin: rows learned from, and the mean weight of one."""
+    by_origin: dict[str, list[float]] = {}
+    for row in train:
+        by_origin.setdefault(row.origin, []).append(row.weight)
+    return {
+        origin: {"rows": len(found), "weight": round(sum(found) / len(found), 3)}
+        for origin, found in sorted(by_origin.items())
     }
 
 

@@ -8,7 +8,7 @@ from typing import Final
 import torch
 
 from classifier.errors import UserError
-from classifier.records import HARMLESS
+from classifier.records import HARMLESS, Label
 from classifier.training.fit import Batches, FitReport, Penalty, fit
 from classifier.training.network import Network
 from classifier.training.progress import Bar
@@ -68,7 +68,11 @@ def pools(train: Sequence[Example], hostile: Sequence[Lesson], disguised: Sequen
 
 def site_lessons(rows: Iterable[Example]) -> list[Lesson]:
     """Examples as lessons; one without weight teaches nothing."""
-    return [lesson(row.features, HARMLESS if row.weak else (row.label,), row.weight) for row in rows if row.weight > 0]
+    return [lesson(row.features, _allowed(row), row.weight) for row in rows if row.weight > 0]
+
+
+def _allowed(row: Example) -> tuple[Label, ...]:
+    return HARMLESS if row.weak and row.label == Label.BENIGN else (row.label,)
 
 
 def teach(

@@ -172,6 +172,7 @@ class FinetuneTable(Section):
     """`[finetune]`, read by `sluice finetune`."""
 
     corpus: Path_ | None = None
+    lists: dict[Label, Path_] = {}
 
 
 class Settings(Section):

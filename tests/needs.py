@@ -6,6 +6,7 @@
 
 import os
 import shutil
+import socket
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, NoReturn
@@ -59,3 +60,11 @@ def missing(need: str, reason: str) -> NoReturn:
     if need in promised or PACKAGES.get(need) in promised:
         pytest.fail(f"SLUICE_REQUIRE promises {need}, but {reason}")
     pytest.skip(reason)
+
+
+def listening() -> None:
+    """The right to listen on interfaces, else skip (or fail, where `capture` is promised)."""
+    try:
+        socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close()
+    except (PermissionError, AttributeError):
+        missing("capture", "no right to listen on interfaces (CAP_NET_RAW)")

@@ -1,8 +1,8 @@
-"""Files of recorded traffic as `FlowRecord`s: JSON lines, HAR, mitmproxy dumps, packet captures.
+"""Files of recorded traffic as `FlowRecord`s: JSON lines, HAR, mitmproxy dumps, packet captures, Suricata's EVE log.
 
 `read(path)` picks the importer by what the file begins with, then by its name. An importer yields what can be
 read and a `BadLine` for what cannot; it raises UserError only when the file cannot be opened at all.
-A flow without an id gets `FILE:LINE` (JSON lines) or `FILE#N` (N counts from 1).
+A flow without an id gets `FILE:LINE` (JSON lines, EVE) or `FILE#N` (N counts from 1).
 """
 
 import io
@@ -16,7 +16,7 @@ from typing import Final, Literal, NamedTuple, cast
 from classifier.errors import UserError
 from classifier.records import FlowRecord
 
-Format = Literal["jsonl", "har", "mitm", "pcap"]
+Format = Literal["jsonl", "har", "mitm", "pcap", "eve"]
 
 STDIN: Final = "-"
 """The name that stands for standard input."""
@@ -33,6 +33,7 @@ _MAGIC: Final[tuple[tuple[re.Pattern[bytes], Format], ...]] = (
     (re.compile(rb"\xd4\xc3\xb2\xa1|\xa1\xb2\xc3\xd4|\x4d\x3c\xb2\xa1|\xa1\xb2\x3c\x4d|\n\r\r\n"), "pcap"),
     (re.compile(rb"\d{1,12}:"), "mitm"),
     (re.compile(rb'(\xef\xbb\xbf)?\s*\{\s*"log"\s*:'), "har"),
+    (re.compile(rb'(\xef\xbb\xbf)?\s*\{[^\n]*"event_type"\s*:'), "eve"),
 )
 _SUFFIX: Final[dict[str, Format]] = {
     ".har": "har",

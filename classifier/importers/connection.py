@@ -1,8 +1,9 @@
-"""One TCP connection of a capture as records: HTTP/1 exchanges, a TLS greeting, or an opaque connection.
+"""One TCP connection of a capture as records: HTTP exchanges, a TLS greeting, DNS, or an opaque connection.
 
-    segments ──▶ two `Order`s ──▶ what the client's first bytes say: HTTP, TLS or neither ──▶ FlowRecords
+    segments ──▶ two `Order`s ──▶ what the client's first bytes say: HTTP/1, HTTP/2, TLS or none ──▶ FlowRecords
 
-A CONNECT ends HTTP in the client's direction; what follows is looked at anew, so that TLS in a tunnel is seen.
+A CONNECT ends HTTP in the client's direction; what follows is looked at anew, so that TLS in a tunnel is seen. After
+`101 Switching Protocols` to h2c the connection is HTTP/2, after any other it is opaque.
 """
 
 from collections import deque
@@ -11,11 +12,15 @@ from typing import Any, Literal
 
 from classifier.importers.address import authority, split
 from classifier.importers.http1 import REPLY, REQUEST, Message, Parser
+from classifier.importers.http2 import PREFACE, Exchange, Session, Side
 from classifier.importers.packets import ACK, FIN, RST, SYN, Packet
+from classifier.importers.questions import PORT, Messages, Questions
 from classifier.importers.reassembly import Gap, Order
 from classifier.importers.tls import START, Greeting
 from classifier.ja4 import Hello, ja4
 from classifier.records import REPLY_CAP, FlowRecord, text
+
+Protocol = Literal["", "http", "http2", "tls", "dns", "other"]
 
 
 class Connection:
@@ -30,9 +35,12 @@ class Connection:
         self._orders = {self.client: Order(), self.server: Order()}
         self._sizes = {self.client: 0, self.server: 0}
         self._ended: set[tuple[str, int]] = set()
-        self._speaks: Literal["", "http", "tls", "other"] = ""
+        self._speaks: Protocol = "dns" if self.server[1] == PORT else ""
         self._up, self._down = Parser(replies=False), Parser(replies=True)
         self._greeting = Greeting()
+        self._session: Session | None = None
+        self._questions = Questions()
+        self._messages = {self.client: Messages(), self.server: Messages()}
         self._requests: deque[Message] = deque()
         self._replies: deque[Message] = deque()
         self._target = ("", 0)
@@ -63,6 +71,9 @@ class Connection:
             for part in order.finish():
                 yield from self._part(end, part)
         yield from self._pair(self._up.finish(), self._down.finish())
+        if self._session is not None:
+            yield from self._exchanges(self._session.finish())
+        yield from self._answers(self._questions.expire(float("inf")))
         while self._requests:
             yield self._exchange(self._requests.popleft(), None)
         while self._replies:
@@ -71,25 +82,62 @@ class Connection:
             yield self._opaque()
 
     def _part(self, source: tuple[str, int], part: bytes | Gap) -> Iterator[FlowRecord]:
-        if source == self.server:
-            if self._speaks in ("", "http"):
-                yield from self._pair([], self._down.feed(part, self.last))
-            return
-        if not self._speaks and isinstance(part, bytes):
+        up = source == self.client
+        if up and not self._speaks and isinstance(part, bytes):
             self._speaks = self._listen(part)
-        if self._speaks == "tls" and isinstance(part, bytes):
+        if self._speaks == "http2":
+            self._session = self._session or Session()
+            side: Side = "up" if up else "down"
+            yield from self._exchanges(self._session.feed(side, part, self.last))
+        elif self._speaks == "dns":
+            yield from self._answers(self._heard(source, part))
+        elif self._speaks == "tls" and up and isinstance(part, bytes):
             yield from self._greet(part)
-        elif self._speaks == "http":
+        elif self._speaks == "http" and up:
             yield from self._pair(self._up.feed(part, self.last), [])
             if self._up.tunnel:
                 yield from self._enter()
+        elif self._speaks in ("", "http") and not up:
+            yield from self._reply(part)
 
-    def _listen(self, part: bytes) -> Literal["", "http", "tls", "other"]:
+    def _listen(self, part: bytes) -> Protocol:
         if REQUEST.match(part):
             return "http"
+        if PREFACE.startswith(part[: len(PREFACE)]):
+            return "http2"
         if START.match(part):
             return "tls"
         return "other" if self._whole else ""
+
+    def _reply(self, part: bytes | Gap) -> Iterator[FlowRecord]:
+        replies = self._down.feed(part, self.last)
+        if not self._down.tunnel:
+            yield from self._pair([], replies)
+            return
+        switch = replies.pop()
+        yield from self._pair([], replies)
+        rest, self._speaks = self._down.rest(), "other"
+        if "h2c" in switch.header("upgrade").lower() and self._requests:
+            self._speaks, self._session = "http2", Session(self._requests.popleft())
+            yield from self._part(self.server, rest)
+        else:
+            yield from self._pair([], [switch])
+
+    def _heard(self, source: tuple[str, int], part: bytes | Gap) -> Iterator[FlowRecord]:
+        target = self.server if source == self.client else self.client
+        for message in self._messages[source].feed(part):
+            answered = self._questions.feed(source, target, message, self.last)
+            if answered is not None:
+                yield answered
+
+    def _answers(self, records: Iterator[FlowRecord]) -> Iterator[FlowRecord]:
+        for record in records:
+            self._told = True
+            yield record
+
+    def _exchanges(self, found: Iterator[Exchange]) -> Iterator[FlowRecord]:
+        for request, reply in found:
+            yield self._exchange(request, reply)
 
     def _enter(self) -> Iterator[FlowRecord]:
         """After a CONNECT: look anew."""
@@ -124,14 +172,14 @@ class Connection:
             kind="http",
             phase="request" if reply is None else "response",
             time=seen.time,
-            client=self.client[0],
+            **self._ends(),
             scheme="http",
             http_version=seen.version,
             **known,
         )
 
     def _asked(self, request: Message) -> dict[str, object]:
-        host, port = authority(request.header("host"))
+        host, port = authority(request.authority or request.header("host"))
         path = request.target
         if request.method == "CONNECT":
             host, port = self._target = authority(path)
@@ -148,13 +196,16 @@ class Connection:
             "bytes_up": request.size,
         }
 
+    def _ends(self) -> dict[str, Any]:
+        return {"client": self.client[0], "client_port": self.client[1], "server": self.server[0]}
+
     def _hello(self, hello: Hello) -> FlowRecord:
         self._told = True
         return FlowRecord(
             kind="tls",
             phase="connect",
             time=self.last,
-            client=self.client[0],
+            **self._ends(),
             host=self._target[0] or hello.sni or self.server[0],
             port=self._target[1] or self.server[1],
             sni=hello.sni,
@@ -167,7 +218,7 @@ class Connection:
             kind="tcp",
             phase="end",
             time=self.start,
-            client=self.client[0],
+            **self._ends(),
             host=self.server[0],
             port=self.server[1],
             bytes_up=self._sizes[self.client],

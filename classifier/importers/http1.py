@@ -35,6 +35,8 @@ class Message:
     version: str = ""
     method: str = ""
     target: str = ""
+    authority: str = ""
+    """HTTP/2's name for the host."""
     status: int = 0
     headers: Headers = ()
     raw: bytearray = field(default_factory=bytearray)
@@ -63,7 +65,7 @@ class Parser:
     def __init__(self, *, replies: bool) -> None:
         self.asked: deque[str] = deque()
         self.tunnel = False
-        """Set when a CONNECT request was read: what follows belongs to something else."""
+        """Set when a CONNECT request or a switch of protocols was read: what follows belongs to something else."""
         self._start = REPLY if replies else REQUEST
         self._replies = replies
         self._buffer = bytearray()
@@ -209,6 +211,7 @@ class Parser:
             self.tunnel = not self._replies
             self._complete()
         elif self._replies and (method == "HEAD" or message.status in (101, 204, 304)):
+            self.tunnel = message.status == 101
             self._complete()
         elif "chunked" in message.header("transfer-encoding").lower():
             self._step = self._chunk

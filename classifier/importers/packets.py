@@ -1,15 +1,22 @@
-"""Captured packets down to their TCP segments and UDP datagrams.
+"""Captured frames down to their TCP segments and UDP datagrams.
 
-scapy reads the file; headers are taken apart with `struct`, since dissecting every packet with scapy is 80 times
-slower. Understood: Ethernet with VLAN tags and PPPoE, Linux cooked captures, 802.11 data frames, loopback, raw IP;
-IPv4 and IPv6 with extension headers. Fragments other than the first are passed over.
+Headers are taken apart with `struct`: dissecting every packet with scapy is 80 times slower. Understood: Ethernet with
+VLAN tags and PPPoE, Linux cooked captures, 802.11 data frames, loopback, raw IP; IPv4 and IPv6 with extension headers,
+fragments of both.
 """
 
 import io
 import struct
-from collections.abc import Callable, Iterator
-from ipaddress import AddressValueError, IPv4Address, IPv6Address
-from typing import Any, Final, NamedTuple, cast
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from socket import AF_INET, AF_INET6, inet_ntop
+from typing import Final, NamedTuple
+
+from classifier.importers import frames
+from classifier.importers.fragments import Fragments
+from classifier.importers.frames import Damaged, Frame
+
+__all__ = ["Damaged", "Packet", "decode", "read"]
 
 TCP, UDP = 6, 17
 FIN, SYN, RST, ACK = 1, 2, 4, 16
@@ -27,74 +34,31 @@ class Packet(NamedTuple):
     payload: bytes
 
 
-class Damaged(ValueError):
-    """The capture file is not one, or it ends within a packet."""
-
-
 def read(file: io.BufferedReader) -> Iterator[Packet]:
     """The packets of a pcap or pcapng file that carry TCP or UDP. Raises Damaged where it cannot go on."""
-    for moment, link, frame in _frames(file):
-        unwrap = _LINKS.get(link)
+    yield from decode(frames.read(file))
+
+
+def decode(source: Iterable[Frame], fragments: Fragments | None = None) -> Iterator[Packet]:
+    """The packets in frames that carry TCP or UDP. Raises Damaged after the last when links were not understood.
+
+    `fragments` are those that wait from frames before these.
+    """
+    fragments = Fragments() if fragments is None else fragments
+    unknown: set[int] = set()
+    for moment, link, data in source:
+        unwrap = LINKS.get(link)
         if unwrap is None:
-            raise Damaged(f"link type {link} is not supported")
+            unknown.add(link)
+            continue
         try:
-            packet = _ip(unwrap(frame), moment)
-        except (IndexError, struct.error, AddressValueError):
+            packet = _ip(unwrap(data), moment, fragments)
+        except (IndexError, struct.error, ValueError):
             continue  # cut within its headers: nothing to be had from it
         if packet is not None:
             yield packet
-
-
-def _frames(file: io.BufferedReader) -> Iterator[tuple[float, int, bytes]]:
-    """Time, link type and bytes of each packet."""
-    import logging
-
-    from scapy.error import Scapy_Exception
-    from scapy.utils import RawPcapNgReader, RawPcapReader
-
-    # What scapy has to say of a damaged file, we say ourselves.
-    logging.getLogger("scapy").setLevel(logging.CRITICAL)
-    tail = _Tail(file)
-    try:
-        reader: Any = RawPcapReader(cast(Any, tail))  # or its sibling for pcapng, by the first bytes
-        for frame, told in reader:
-            if isinstance(reader, RawPcapNgReader):
-                yield _from_ng(frame, told)
-            else:
-                yield _from_pcap(reader, frame, told)
-                tail.torn = tail.torn or bool(told.caplen and not frame)
-        if tail.torn:
-            raise Damaged("the file ends within a packet")
-    except (Scapy_Exception, struct.error, EOFError, IndexError, KeyError, TypeError) as error:
-        raise Damaged(f"not a readable capture ({error})") from None
-
-
-class _Tail:
-    """A file that remembers whether it ended in the middle of a read; scapy says nothing of that."""
-
-    def __init__(self, file: io.BufferedReader) -> None:
-        self._file = file
-        self.torn = False
-
-    def read(self, size: int) -> bytes:
-        data = self._file.read(size)
-        self.torn = self.torn or 0 < len(data) < size
-        return data
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-
-def _from_pcap(reader: Any, frame: bytes, told: Any) -> tuple[float, int, bytes]:
-    return told.sec + told.usec * (1e-9 if reader.nano else 1e-6), reader.linktype, frame
-
-
-def _from_ng(frame: bytes, told: Any) -> tuple[float, int, bytes]:
-    ticks = ((told.tshigh or 0) << 32) + (told.tslow or 0)
-    return ticks / (told.tsresol or 1_000_000), told.linktype, frame
+    if unknown:
+        raise Damaged(f"link type {', '.join(map(str, sorted(unknown)))} is not supported")
 
 
 def _ethernet(frame: bytes) -> bytes:
@@ -126,8 +90,7 @@ def _radiotap(frame: bytes) -> bytes:
     return _wifi(frame[size:])
 
 
-# https://www.tcpdump.org/linktypes.html
-_LINKS: Final[dict[int, Callable[[bytes], bytes]]] = {
+LINKS: Final[dict[int, Callable[[bytes], bytes]]] = {
     0: lambda frame: frame[4:],
     1: _ethernet,
     9: lambda frame: frame[4:],
@@ -143,45 +106,61 @@ _LINKS: Final[dict[int, Callable[[bytes], bytes]]] = {
     229: lambda frame: frame,
     276: lambda frame: _ethertype(frame[:2], 0) or frame[20:],
 }
+"""How to find the IP packet in a frame, by link type (https://www.tcpdump.org/linktypes.html)."""
 
 
-def _ip(packet: bytes, moment: float) -> Packet | None:
+def _ip(packet: bytes, moment: float, fragments: Fragments) -> Packet | None:
     if not packet:
         return None
     if packet[0] >> 4 == 4:
-        return _ipv4(packet, moment)
-    return _ipv6(packet, moment) if packet[0] >> 4 == 6 else None
+        return _ipv4(packet, moment, fragments)
+    return _ipv6(packet, moment, fragments) if packet[0] >> 4 == 6 else None
 
 
-def _ipv4(packet: bytes, moment: float) -> Packet | None:
+def _ipv4(packet: bytes, moment: float, fragments: Fragments) -> Packet | None:
     size = (packet[0] & 15) * 4
-    total, _, fragment, _, protocol = struct.unpack_from(">HHHBB", packet, 2)
-    if fragment & 0x1FFF or size < 20:
+    total, name, fragment, _, protocol = _IPV4.unpack_from(packet, 2)
+    if size < 20:
         return None
     # A length of 0 is what offloading leaves; otherwise what follows it is padding.
-    body = packet[size : total or None]
-    return _transport(protocol, str(IPv4Address(packet[12:16])), str(IPv4Address(packet[16:20])), body, moment)
+    body: bytes | None = packet[size : total or None]
+    if fragment & 0x3FFF and body is not None:
+        key = packet[12:20], name, protocol
+        body = fragments.add(key, (fragment & 0x1FFF) * 8, body, more=bool(fragment & 0x2000))
+    return _transport(protocol, packet[12:16], packet[16:20], body, moment)
 
 
-def _ipv6(packet: bytes, moment: float) -> Packet | None:
+def _ipv6(packet: bytes, moment: float, fragments: Fragments) -> Packet | None:
     (length, protocol) = struct.unpack_from(">HB", packet, 4)
-    body = packet[40 : 40 + length if length else None]
-    while protocol in (0, 43, 44, 60):
+    body: bytes | None = packet[40 : 40 + length if length else None]
+    while body is not None and protocol in (0, 43, 44, 60):
         if protocol == 44:
-            if struct.unpack_from(">H", body, 2)[0] & 0xFFF8:
-                return None
+            place, name = struct.unpack_from(">HI", body, 2)
             protocol, body = body[0], body[8:]
+            if place & 0xFFF9:
+                body = fragments.add((packet[8:40], name), place & 0xFFF8, body, more=bool(place & 1))
         else:
             protocol, body = body[0], body[8 + body[1] * 8 :]
-    return _transport(protocol, str(IPv6Address(packet[8:24])), str(IPv6Address(packet[24:40])), body, moment)
+    return _transport(protocol, packet[8:24], packet[24:40], body, moment)
 
 
-def _transport(protocol: int, source: str, target: str, body: bytes, moment: float) -> Packet | None:
-    if protocol not in (TCP, UDP):
+def _transport(protocol: int, source: bytes, target: bytes, body: bytes | None, moment: float) -> Packet | None:
+    if body is None:
         return None
-    near, far = struct.unpack_from(">HH", body)
-    ends = (source, near), (target, far)
+    if protocol == TCP:
+        near, far, seq, _, offset, flags = _TCP.unpack_from(body)
+        ends = (_address(source), near), (_address(target), far)
+        return Packet(moment, TCP, *ends, seq, flags, body[(offset >> 4) * 4 :])
     if protocol == UDP:
-        return Packet(moment, UDP, *ends, 0, 0, body[8:])
-    (seq,) = struct.unpack_from(">I", body, 4)
-    return Packet(moment, TCP, *ends, seq, body[13], body[(body[12] >> 4) * 4 :])
+        near, far = struct.unpack_from(">HH", body)
+        return Packet(moment, UDP, (_address(source), near), (_address(target), far), 0, 0, body[8:])
+    return None
+
+
+_IPV4: Final = struct.Struct(">HHHBB")
+_TCP: Final = struct.Struct(">HHIIBB")
+
+
+@lru_cache(maxsize=4096)
+def _address(raw: bytes) -> str:
+    return inet_ntop(AF_INET if len(raw) == 4 else AF_INET6, raw)

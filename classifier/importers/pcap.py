@@ -1,13 +1,12 @@
-"""Packet captures: HTTP/1 exchanges, TLS greetings, DNS over UDP, and other TCP connections by their size.
+"""Packet captures: HTTP/1 and cleartext HTTP/2 exchanges, TLS greetings, DNS, other TCP connections by their size.
 
-Not understood: HTTP/2 without TLS, QUIC, DNS over TCP, fragments. Records come as exchanges end; those that never
-do come when their connection has been silent for `IDLE` seconds of the capture, or at its end.
+Not understood: QUIC. Records come as exchanges end; those that never do come when their connection has been silent for
+`IDLE` seconds of the capture, when more than `MOST` connections are open (the one silent for longest), or at the end.
 """
 
 import io
-import struct
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Iterable, Iterator
+from typing import Final
 
 import msgspec
 
@@ -15,12 +14,16 @@ from classifier.importers import BadLine
 from classifier.importers.connection import Connection
 from classifier.importers.packets import SYN, UDP, Damaged, Packet
 from classifier.importers.packets import read as packets
+from classifier.importers.questions import PORT, Questions
 from classifier.records import FlowRecord
 
 IDLE: Final = 300.0
+CLOSED: Final = 30.0
+"""Seconds that a connection both sides have ended is kept for segments that come late."""
+MOST: Final = 20_000
+"""Connections followed at once."""
 _SWEEP: Final = 10_000
 """Packets between looks for idle connections."""
-_DNS: Final = 53
 
 End = tuple[str, int]
 
@@ -40,62 +43,61 @@ class Flows:
 
     def __init__(self) -> None:
         self._connections: dict[tuple[End, End], Connection] = {}
-        self._questions: dict[tuple[End, End, int], Any] = {}
+        self._questions = Questions()
+        self._fed = 0
 
-    def records(self, source: Iterator[Packet]) -> Iterator[FlowRecord]:
+    def records(self, source: Iterable[Packet]) -> Iterator[FlowRecord]:
         """The records of all packets."""
-        for number, packet in enumerate(source, 1):
-            if packet.protocol == UDP:
-                yield from self._datagram(packet)
-            else:
-                yield from self._segment(packet)
-            if number % _SWEEP == 0:
-                yield from self._expire(packet.time - IDLE)
-        yield from self._expire(float("inf"))
+        for packet in source:
+            yield from self.feed(packet)
+        yield from self.finish()
+
+    def feed(self, packet: Packet) -> Iterator[FlowRecord]:
+        """The records that a packet completes."""
+        if packet.protocol == UDP:
+            yield from self._datagram(packet)
+        else:
+            yield from self._segment(packet)
+        self._fed += 1
+        if self._fed % _SWEEP == 0:
+            yield from self.expire(packet.time)
+
+    def expire(self, now: float) -> Iterator[FlowRecord]:
+        """What has been silent for too long at `now` (Unix seconds), and what is too much."""
+        for key, connection in list(self._connections.items()):
+            if connection.last < now - (CLOSED if connection.over else IDLE):
+                yield from self._ended(key)
+        yield from self._questions.expire(now - IDLE)
+
+    def finish(self) -> Iterator[FlowRecord]:
+        """Nothing more will come: what is still under way."""
+        for key in list(self._connections):
+            yield from self._ended(key)
+        yield from self._questions.expire(float("inf"))
 
     def _segment(self, packet: Packet) -> Iterator[FlowRecord]:
         key = (min(packet.source, packet.target), max(packet.source, packet.target))
-        connection = self._connections.get(key)
+        connection = self._connections.pop(key, None)
         if connection is not None and connection.renewed(packet):
             yield from connection.finish()
             connection = None
         if connection is None:
             if not packet.payload and not packet.flags & SYN:
                 return  # an acknowledgement says nothing of who called whom
-            connection = self._connections[key] = Connection(packet)
+            connection = Connection(packet)
+        self._connections[key] = connection  # the last one now: the first is the one silent for longest
         yield from connection.feed(packet)
+        if len(self._connections) > MOST:
+            yield from self._ended(next(iter(self._connections)))
 
     def _datagram(self, packet: Packet) -> Iterator[FlowRecord]:
-        from mitmproxy.dns import DNSMessage
+        if PORT in (packet.source[1], packet.target[1]):
+            record = self._questions.feed(packet.source, packet.target, packet.payload, packet.time)
+            if record is not None:
+                yield record
 
-        if _DNS not in (packet.source[1], packet.target[1]):
-            return
-        try:
-            message = DNSMessage.unpack_from(packet.payload, 0, packet.time)[1]
-        except (struct.error, ValueError, IndexError):
-            return
-        if message.query:
-            self._questions[packet.source, packet.target, message.id] = message
-        else:
-            asked = self._questions.pop((packet.target, packet.source, message.id), message)
-            yield _dns(packet.target[0], asked, message)
-
-    def _expire(self, before: float) -> Iterator[FlowRecord]:
-        for key, connection in list(self._connections.items()):
-            if connection.last < before:
-                yield from connection.finish()
-                del self._connections[key]
-        for asked, message in list(self._questions.items()):
-            if message.timestamp < before:
-                yield _dns(asked[0][0], message, None)
-                del self._questions[asked]
-
-
-def _dns(client: str, question: Any, answer: Any) -> FlowRecord:
-    from classifier.importers.mitm import message
-
-    fields = message(question, answer)
-    return FlowRecord(client=client, port=_DNS, phase="request" if answer is None else "response", **fields)
+    def _ended(self, key: tuple[End, End]) -> Iterator[FlowRecord]:
+        yield from self._connections.pop(key).finish()
 
 
 def _until_damage(file: io.BufferedReader, damage: list[str]) -> Iterator[Packet]:

@@ -136,6 +136,12 @@ def _learned(story: Story) -> str:
     labels = [[name, f"{count:,}"] for name, count in sources.get("labels", {}).items()]
     if labels:
         found += "<h3>Labels</h3>" + table(Table("", "", ("who: what", "flows"), labels, 1))
+    weights = [
+        [origin, f"{share['rows']:,}", f"{share['weight']:.2f}"] for origin, share in sources.get("weights", {}).items()
+    ]
+    if weights:
+        found += "<h3>What is learned from</h3>"
+        found += table(Table("", "", ("who says so", "rows", "weight of a row"), weights, 1))
     clients = [[name or "unnamed", f"{share:.1%}"] for name, share in sources.get("heaviest", {}).items()]
     if clients:
         note = "Share of the weight of flows that no administrator labelled."

@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 
 from classifier.features import extract
@@ -10,6 +11,7 @@ from finetune.dataset import (
     balance,
     doubtful,
     examples,
+    familiar,
     influence,
     rest,
     skeleton,
@@ -79,9 +81,47 @@ def test_unlabelled_flows_are_capped(monkeypatch: pytest.MonkeyPatch, cap: str) 
 def test_unlabelled_flows_are_weakly_benign_unless_the_incumbent_would_flag_them() -> None:
     found = judged([flow("calm", "/a"), flow("loud", "/b"), flow("told", "/c")], {"told": BENIGN}, {"loud": 0.9})
     assert {row.record.id: (row.label, row.origin, row.weight) for row in found} == {
-        "calm": (Label.BENIGN, "weak", dataset.WEAK_WEIGHT),
+        "calm": (Label.BENIGN, "weak", 0.3),
         "told": (Label.BENIGN, "admin", 1.0),
     }
+
+
+@pytest.mark.parametrize(
+    ("clients", "days", "said", "known"),
+    [
+        (3, 3, None, True),
+        (2, 3, None, False),
+        (3, 2, None, False),
+        (3, 3, Label.C2, False),
+        (3, 3, Label.TRACKER, True),
+    ],
+)
+def test_a_host_is_familiar_when_many_clients_asked_it_for_days_and_nobody_says_ill(
+    clients: int, days: int, said: Label | None, known: bool
+) -> None:
+    records = [
+        flow(f"{client} {day}", time=86_400.0 * day, client=str(client))
+        for client in range(clients)
+        for day in range(days)
+    ]
+    words = {} if said is None else {"0 0": Word(label=said)}
+    assert familiar(records, words) == ({"site.example"} if known else set())
+
+
+def test_flows_of_a_familiar_host_weigh_more_unless_it_raised_an_alarm() -> None:
+    calm, loud = flow("calm", "/a"), msgspec.structs.replace(flow("loud", "/b"), host="loud.example")
+    other = msgspec.structs.replace(flow("other", "/c"), host="loud.example")
+    candidates = thin([calm, loud, other], {})
+    alarms = [candidate.record.id == "loud" for candidate in candidates]
+    rows = [extract(candidate.record) for candidate in candidates]
+    found = examples(candidates, rows, [0.0] * 3, alarms, {"site.example", "loud.example"})
+    assert {row.record.id: (row.origin, row.weight) for row in found} == {"calm": ("time", 0.5), "other": ("weak", 0.3)}
+
+
+def test_flows_that_a_list_names_are_capped_like_unlabelled_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset, "PER_HOST", 3)
+    words = {str(n): Word(label=Label.TRACKER, weight=0.5, origin="list") for n in range(9)}
+    assert len(thin([flow(str(n), f"/{'x' * n}") for n in range(9)], words)) == 3
 
 
 def test_a_flow_with_one_suspicious_view_gives_no_weak_example() -> None:

@@ -1,3 +1,5 @@
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -6,6 +8,7 @@ from classifier.errors import UserError
 from classifier.records import FlowRecord, Label
 from finetune import labels
 from finetune.labels import Word
+from needs import ROOT
 
 
 def test_a_label_file_gives_each_flow_its_last_word(tmp_path: Path) -> None:
@@ -19,6 +22,35 @@ def test_a_label_file_gives_each_flow_its_last_word(tmp_path: Path) -> None:
         "a": Word(label=Label.XSS),
         "b": Word(label=Label.SQLI, weight=0.5, origin="suricata"),
     }
+
+
+def test_a_label_without_a_weight_has_its_origins(tmp_path: Path) -> None:
+    path = tmp_path / "labels.jsonl"
+    lines = [{"id": origin, "label": "xss", "origin": origin} for origin in (*labels.WEIGHTS, "somebody")]
+    path.write_text("\n".join(map(json.dumps, lines)))
+    assert {name: word.weight for name, word in labels.read(path).items()} == labels.WEIGHTS | {"somebody": 1.0}
+
+
+def test_every_default_weight_is_documented() -> None:
+    text = (ROOT / "docs/data.md").read_text()
+    told = re.findall(r"^\| `(\w+)` \| .* \| ([\d.]+) \|$", text, re.MULTILINE)
+    assert {origin: float(weight) for origin, weight in told} == labels.WEIGHTS
+
+
+def test_an_eve_log_is_known_by_its_content_and_labels_the_flows_its_alerts_are_about(tmp_path: Path) -> None:
+    path = tmp_path / "labels.jsonl"
+    event = {
+        "timestamp": "1970-01-01T00:16:41.000000+0000", "event_type": "alert", "http": {"hostname": "a.b", "url": "/x"},
+        "alert": {"signature": "ET MALWARE CnC Checkin", "severity": 1},
+    }  # fmt: skip
+    path.write_text("junk\n" + json.dumps(event))
+    assert not labels.is_log(path)
+    path.write_text(json.dumps(event) + "\njunk\n")
+    assert labels.is_log(path)
+    flows = [FlowRecord(id=name, time=1000.0, host="a.b", path=f"/{name}", method="GET") for name in "xy"]
+    words, join, bad = labels.alerted(path, flows)
+    assert words == {"x": Word(label=Label.C2, weight=0.7, origin="suricata")}
+    assert (join.alerts, join.unmatched, len(bad)) == (1, 0, 1)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from classifier.errors import UserError
+from classifier.records import Label
 from classifier.thresholds import Limits
 from finetune import settings
 
@@ -17,9 +18,10 @@ def test_the_file_of_the_proxy_is_read_and_paths_start_at_it(tmp_path: Path) -> 
     file = tmp_path / "sluice.toml"
     file.write_text(
         '[proxy]\nlisten = "127.0.0.1:8080"\n[model]\nchannel = "canary"\nregistry = "shared"\ndevice = "cpu"\n'
-        '[finetune]\ncorpus = "data"\n'
+        '[finetune]\ncorpus = "data"\nlists = { malware = "bad.txt" }\n'
     )
-    assert settings.load(file) == settings.Settings(tmp_path / "data", "canary", tmp_path / "shared")
+    lists = {Label.MALWARE: tmp_path / "bad.txt"}
+    assert settings.load(file) == settings.Settings(tmp_path / "data", "canary", tmp_path / "shared", lists=lists)
 
 
 @pytest.mark.parametrize(
@@ -28,6 +30,7 @@ def test_the_file_of_the_proxy_is_read_and_paths_start_at_it(tmp_path: Path) -> 
         ("[finetune", "is not TOML"),
         ("[finetune]\ncorpora = 'x'", "corpora"),
         ("[finetune]\ncorpus = 3", "finetune.corpus"),
+        ("[finetune]\nlists = { evil = 'x' }", "evil"),
         ("[finetune]\ncorpus = 'nowhere'", "nowhere is not a folder"),
         ("[model]\nchannel = []", "model.channel"),
         ('[policy]\nbudget = { wrong_blocks = "often" }', "policy.budget"),

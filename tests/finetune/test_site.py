@@ -1,5 +1,6 @@
 """Flows and words in, examples out."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,32 @@ def test_papers_keep_groups_and_give_every_graft_its_own(site: Site) -> None:
     assert paper(site.train).groups == [row.group for row in site.train]
     made = graft_paper(grafted(site.train, "seed", 10))
     assert len(set(made.groups)) == len(made.records)
+
+
+def test_lists_and_alerts_speak_and_what_is_said_outright_outranks_them(tmp_path: Path, judge: Judge) -> None:
+    flows = sites.write(tmp_path / "flows.jsonl", *map(sites.query, range(3)), *map(sites.page, range(20)))
+    (tmp_path / "list").write_text("internal\n")
+    alert = {
+        "timestamp": "1970-01-01T00:16:41+00:00", "event_type": "alert", "alert": {"signature": "ET SCAN x"},
+        "http": {"hostname": "reports.internal", "url": "/api/query"},
+    }  # fmt: skip
+    (tmp_path / "eve.json").write_text(json.dumps(alert))
+    journal = Journal(tmp_path / "sluice.db")
+    journal.label("query-1", Label.BENIGN)
+    journal.close()
+    found = collect(tmp_path, [flows], tmp_path / "eve.json", {Label.TRACKER: tmp_path / "list"})
+    said = {name: (word.label, word.origin) for name, word in found.words.items()}
+    assert said["query-0"] == (Label.SCANNER, "suricata")
+    assert said["query-1"] == (Label.BENIGN, "admin")
+    assert said["page-3"] == (Label.TRACKER, "list")
+    weights = gather(found.records, found.words, judge).sources["weights"]
+    assert {origin: share["weight"] for origin, share in weights.items()} == {"admin": 1, "list": 0.5, "suricata": 0.7}
+
+
+def test_a_threat_that_only_a_list_names_is_learned_from_and_judges_nobody(tmp_path: Path, judge: Judge) -> None:
+    flows = sites.write(tmp_path / "flows.jsonl", sites.harmless(sites.query(1)), *map(sites.page, range(40)))
+    (tmp_path / "list").write_text("reports.internal\n")
+    found = collect(tmp_path, [flows], None, {Label.MALWARE: tmp_path / "list"})
+    site = gather(found.records, found.words, judge)
+    assert {row.label for row in site.train} == {Label.BENIGN, Label.MALWARE}
+    assert Label.MALWARE not in {row.label for row in site.holdout}

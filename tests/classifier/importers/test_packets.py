@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scapy.layers.dot11 import Dot11, RadioTap
-from scapy.layers.inet import IP, TCP, UDP
-from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop
+from scapy.layers.inet import IP, TCP, UDP, fragment
+from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, fragment6
 from scapy.layers.l2 import LLC, SNAP, CookedLinux, CookedLinuxV2, Dot1Q, Ether, Loopback
 from scapy.layers.ppp import PPP, PPPoE
 
@@ -99,7 +99,24 @@ def test_what_carries_no_segment_is_passed_over(frame: Any) -> None:
     assert len(read(capture([frame, Ether() / FOUR]))) == 1
 
 
-def test_an_unknown_link_is_named() -> None:
+@pytest.mark.parametrize("first", [0, 1])
+def test_fragments_are_put_together(first: int) -> None:
+    data = UDP(sport=5, dport=53) / (b"x" * 30)
+    four = fragment(  # type: ignore[no-untyped-call]
+        IP(src="192.0.2.1", dst="192.0.2.2", id=9) / data, fragsize=16
+    )
+    six = fragment6(  # type: ignore[no-untyped-call]
+        IPv6(src="2001:db8::1", dst="2001:db8::2") / IPv6ExtHdrFragment(id=9) / UDP(sport=5, dport=53) / (b"y" * 1392),
+        1280,
+    )
+    for frames, size in ((four, 30), (six, 1392)):
+        parts = [Ether() / part for part in frames]
+        assert len(parts) > 1
+        (packet,) = read(capture(parts[first:] + parts[:first]))
+        assert len(packet.payload) == size
+
+
+def test_an_unknown_link_is_named_after_the_others_were_read() -> None:
     with pytest.raises(Damaged, match="link type 147"):
         read(capture([FOUR], 147))
 

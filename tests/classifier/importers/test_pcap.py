@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
+from h2.config import H2Configuration
+from h2.connection import H2Connection
 from scapy.layers.dns import DNS, DNSQR, DNSRR
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.packet import Packet
 from scapy.utils import wrpcap, wrpcapng
 
 from classifier import importers
-from classifier.importers import BadLine
+from classifier.importers import BadLine, pcap
 from classifier.records import FlowRecord
 
 CLIENT, SERVER = "192.0.2.1", "198.51.100.2"
@@ -61,10 +63,10 @@ def flows(tmp_path: Path) -> Flows:
 def test_a_request_and_its_reply(flows: Flows, name: str, tmp_path: Path) -> None:
     (record,) = flows(talk(("up", GET), ("down", OK)), name)
     assert record == FlowRecord(
-        id=f"{tmp_path / name}#1", kind="http", phase="response", time=1003.0, client=CLIENT, host="shop.example",
-        port=80, method="GET", scheme="http", path="/a?b=c", http_version="HTTP/1.1",
-        request_headers=(("Host", "shop.example"),), status=200, response_headers=(("Content-Length", "5"),),
-        response_body=b"hello", bytes_down=5, seconds=1.0,
+        id=f"{tmp_path / name}#1", kind="http", phase="response", time=1003.0, client=CLIENT, client_port=4000,
+        server=SERVER, host="shop.example", port=80, method="GET", scheme="http", path="/a?b=c",
+        http_version="HTTP/1.1", request_headers=(("Host", "shop.example"),), status=200,
+        response_headers=(("Content-Length", "5"),), response_body=b"hello", bytes_down=5, seconds=1.0,
     )  # fmt: skip
 
 
@@ -105,6 +107,62 @@ def test_a_tunnel_and_what_is_in_it(flows: Flows) -> None:
     first, second = flows(talk(*connect, ("up", GET.replace(b"Host: shop.example\r\n", b"")), ("down", OK), to=8080))
     assert (first.method, first.host, first.port, first.status) == ("CONNECT", "shop.example", 443, 200)
     assert (second.method, second.host, second.status) == ("GET", "shop.example", 200)
+
+
+def http2() -> tuple[bytes, bytes]:
+    """What both sides of one exchange say."""
+    client, server = (H2Connection(H2Configuration(client_side=side)) for side in (True, False))
+    client.initiate_connection()
+    server.initiate_connection()
+    client.send_headers(
+        1, [(":method", "GET"), (":path", "/two"), (":authority", "h2.example:81"), (":scheme", "http")]
+    )
+    client.end_stream(1)
+    up = client.data_to_send()
+    server.receive_data(up)
+    server.send_headers(1, [(":status", "200")])
+    server.send_data(1, b"hello", end_stream=True)
+    return up, server.data_to_send()
+
+
+def test_cleartext_http2(flows: Flows) -> None:
+    up, down = http2()
+    (record,) = flows(talk(("up", up[:30]), ("up", up[30:]), ("down", down)))
+    assert (record.http_version, record.method, record.host, record.port) == ("HTTP/2.0", "GET", "h2.example", 81)
+    assert (record.path, record.status, record.response_body, record.client_port) == ("/two", 200, b"hello", 4000)
+
+
+def test_an_upgrade_to_http2(flows: Flows) -> None:
+    switch = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    up, down = http2()
+    (record,) = flows(talk(("up", GET), ("down", switch + down), ("up", up[:24])))
+    assert (record.http_version, record.path, record.status) == ("HTTP/1.1", "/a?b=c", 200)
+
+
+def test_after_another_upgrade_the_connection_is_opaque(flows: Flows) -> None:
+    switch = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"
+    (record,) = flows(talk(("up", GET), ("down", switch + b"\x81\x05hello"), ("up", GET)))
+    assert (record.path, record.status) == ("/a?b=c", 101)
+
+
+def test_dns_over_tcp(flows: Flows) -> None:
+    question = DNSQR(qname="a.example", qtype="TXT")
+    up = bytes(DNS(id=1, qd=question))
+    down = bytes(DNS(id=1, qr=1, qd=question, an=DNSRR(rrname="a.example", type="TXT", rdata=b"x")))
+    up, down = (len(each).to_bytes(2) + each for each in (up, down))
+    first, second = flows(talk(("up", up[:1]), ("up", up[1:]), ("down", down), ("up", up), to=53))
+    assert (first.kind, first.qname, first.rcode, first.client_port, first.server) == (
+        "dns", "a.example", "NOERROR", 4000, SERVER
+    )  # fmt: skip
+    assert (second.phase, second.rcode) == ("request", "")
+
+
+def test_connections_beyond_the_most_end_with_the_one_silent_for_longest(
+    flows: Flows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pcap, "MOST", 2)
+    opened = [packet for port in (1, 2, 3) for packet in talk(("up", GET), port=4000 + port, whole=False)]
+    assert [record.client_port for record in flows(opened)] == [4001, 4002, 4003]
 
 
 def test_other_protocols_are_counted(flows: Flows) -> None:
