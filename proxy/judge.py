@@ -18,6 +18,7 @@ from classifier.journal import Event, Journal
 from classifier.masking import mask
 from classifier.records import FlowRecord, Phase, Verdict
 from classifier.scorer import BadScore, Scorer
+from proxy.drift import Drift
 from proxy.metrics import Metrics
 from proxy.needed import Needs
 from proxy.policy import Cause, Decision, Failure, Policy
@@ -46,6 +47,7 @@ class Judge:
         self.scorer, self.policy, self.metrics, self.journal = scorer, policy, metrics, journal
         self.needs = Needs(journal)
         self.trials: Trials | None = None
+        self.drift: Drift | None = None
         self.permitted: Callable[[FlowRecord, Decision], str] = _nobody
         """The event whose block the client of a record was allowed to pass by (`proxy.desk`)."""
 
@@ -78,6 +80,8 @@ class Judge:
             self.trials.count(trial, decision, seconds, failed=verdict is None)
             if features is not None:
                 self.trials.compare(record, features, decision)
+        if self.drift is not None and verdict is not None:
+            self.drift.saw(masked.phase, verdict, features)
         decision = self._permit(record, decision)
         return Judgement(self._write(masked, decision, verdict, release), masked, verdict, features, release)
 

@@ -122,7 +122,17 @@ class Metrics:
         self._canary = Counter(
             "sluice_canary_flows_total", "Decisions while a canary is tried.", ("group", "action"), registry=registry
         )
-        self.withdrawn = Counter("sluice_canary_withdrawn_total", "Canaries that were sent home.", registry=registry)
+        self.withdrawn = Counter(
+            "sluice_canary_withdrawn_total", "Trials that were sent home.", registry=registry
+        )
+        self._drift = Gauge(
+            "sluice_drift_psi", "Population stability index against the release's reference; NaN while unknown.",
+            ("phase", "of"), registry=registry, multiprocess_mode="livemostrecent",
+        )  # fmt: skip
+        self._drift_rows = Gauge(
+            "sluice_drift_rows", "Flows behind the population stability index.", ("phase", "of"),
+            registry=registry, multiprocess_mode="livemostrecent",
+        )  # fmt: skip
         self.connections = Gauge(
             "sluice_connections", "Client connections open now.", registry=registry, multiprocess_mode="livesum"
         )
@@ -189,6 +199,11 @@ class Metrics:
     def shadowed(self, action: str, shadow: str) -> None:
         """Count a decision and what a shadow would have decided."""
         self._shadow.labels(action, shadow).inc()
+
+    def drifted(self, phase: str, of: str, psi: float, rows: int) -> None:
+        """Say how far scores or embeddings of a phase have moved (NaN: not known), and how many flows say so."""
+        self._drift.labels(phase, of).set(psi)
+        self._drift_rows.labels(phase, of).set(rows)
 
     def on_trial(self, channel: str, release: str) -> None:
         """Say which release is on trial in a channel; none where it is empty."""

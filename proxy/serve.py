@@ -32,6 +32,7 @@ from proxy.addon import Filter
 from proxy.config import Settings
 from proxy.console import context
 from proxy.desk import Desk
+from proxy.drift import Drift
 from proxy.judge import Judge
 from proxy.metrics import Metrics
 from proxy.pins import Pins
@@ -113,6 +114,9 @@ async def _proxy(
     addon = _filter(parts, judge)
     policies = live.Live(parts.settings, source, parts.folder, judge, addon, functools.partial(_told, parts.status))
     judge.trials = _trials(parts, policies.build)
+    judge.drift = Drift(
+        parts.journal, parts.registry, parts.metrics, lambda: judge.scorer.model, parts.settings.capture.max_age
+    )
     parts.status.outgoing = addon.outgoing
     reloader = Reloader(
         parts.registry,
@@ -131,6 +135,7 @@ async def _proxy(
         group.create_task(reloader.follow(_home(parts) / "models" / "channels")),
         group.create_task(policies.follow()),
         group.create_task(Upkeep(parts.captures, parts.metrics, parts.status, judge, addon.pins).run()),
+        group.create_task(judge.drift.run()),
     ]
     _ready(parts, master, desk, console)
     await _until_stopped(master, addon, reloader, policies)

@@ -1,15 +1,19 @@
 """Releases on trial beside the one that serves: followed like it, judging for some or for none, and sent home.
 
     channels/shadow   judges every flow too and decides nothing
-    channels/canary   decides for a share of the clients (`[model] canary_percent`), for as long as nothing speaks
-                      against it (`rollout.objection`); then its channel is withdrawn
+    channels/canary   decides for a share of the clients (`[model] canary_percent`)
+
+A canary is withdrawn when its clients fare worse than the others (`rollout.objection`), either of the two when it misses
+a known attack that the release in service catches (`sentry`): that is looked at before a canary decides anything, again
+every `LOOK` seconds, and whenever the policy or the release in service has changed.
 
 A trial costs what scoring costs once more. One that cannot be loaded, or that fails on a flow, harms nobody.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -20,24 +24,34 @@ from classifier.journal import Journal
 from classifier.records import FlowRecord
 from classifier.registry import Registry
 from classifier.scorer import Scorer
+from classifier.sentinels import sentinels
+from proxy import sentry
 from proxy.metrics import Metrics
 from proxy.policy import Decision, Policy
 from proxy.rollout import Tally, chosen, objection
+from proxy.sentry import Sentry, Side
 
 log = logging.getLogger(__name__)
 
 Channel = Literal["canary", "shadow"]
 CHANNELS: Final[tuple[Channel, ...]] = ("canary", "shadow")
+LOOK: Final = 600.0
+"""Seconds between looks at a release that passed the last one: hardware and drivers change too."""
 
 
 @dataclass
 class Trial:
-    """A release on trial under the policy of the moment; `own` and `rest` tally its clients and all others."""
+    """A release on trial under the policy of the moment; `own` and `rest` tally its clients and all others.
+
+    `cleared`: it caught what the release of that id does under that policy, at `looked` (monotonic seconds).
+    """
 
     scorer: Scorer
     policy: Policy
     own: Tally = field(default_factory=Tally)
     rest: Tally = field(default_factory=Tally)
+    cleared: tuple[str, Policy] | None = None
+    looked: float = 0.0
 
     @property
     def release(self) -> str:
@@ -46,7 +60,9 @@ class Trial:
 
 
 class Trials:
-    """What is on trial. `build` makes the policy over a model's card, `percent` is the canary's share of clients."""
+    """What is on trial. `build` makes the policy over a model's card, `percent` is the canary's share of clients,
+    `watched` are the attacks that must not be missed.
+    """
 
     def __init__(
         self,
@@ -56,17 +72,21 @@ class Trials:
         journal: Journal,
         build: Callable[[Model], Policy],
         percent: float,
+        watched: Sequence[FlowRecord] | None = None,
     ) -> None:
         self.registry, self.device, self.metrics, self.journal = registry, device, metrics, journal
         self.build, self.percent = build, percent
         self.canary: Trial | None = None
         self.shadow: Trial | None = None
+        self._sentry = Sentry(sentinels() if watched is None else watched)
         self._refused: dict[Channel, str] = {}
 
     def deciding(self, client: str) -> Trial | None:
-        """The trial that decides for this client, if any."""
+        """The trial that decides for this client, if any: none before the sentinels have spoken for it."""
         trial = self.canary
-        return trial if trial is not None and chosen(client, trial.release, self.percent) else None
+        if trial is None or trial.cleared is None:
+            return None
+        return trial if chosen(client, trial.release, self.percent) else None
 
     def count(self, trial: Trial | None, decision: Decision, seconds: float, *, failed: bool) -> None:
         """Take down a flow that `trial`, or the release in service, decided while a canary is there."""
@@ -105,16 +125,37 @@ class Trials:
             if trial is not None:
                 trial.policy = self.build(trial.scorer.model)
 
-    def review(self) -> None:
-        """Send the canary home where something speaks against it. Reads and writes files."""
-        trial = self.canary
-        if trial is None or not (reason := objection(trial.own, trial.rest)):
+    def review(self, serving: Side) -> None:
+        """Send home what something speaks against; `serving` is the release in service. Reads and writes files."""
+        for channel in CHANNELS:
+            trial: Trial | None = getattr(self, channel)
+            if trial is None:
+                continue
+            reason = objection(trial.own, trial.rest) or self._missed(trial, serving)
+            if reason:
+                self._send_home(channel, trial, reason)
+
+    def _missed(self, trial: Trial, serving: Side) -> str:
+        """What the sentinels have against a trial, where it is time to ask them."""
+        compared = (serving.model.release, trial.policy)
+        if trial.cleared == compared and time.monotonic() - trial.looked < LOOK:
+            return ""
+        reason = sentry.objection(self._sentry.missed(Side(trial.scorer.model, trial.policy), serving))
+        if not reason:
+            trial.cleared, trial.looked = compared, time.monotonic()
+        return reason
+
+    def _send_home(self, channel: Channel, trial: Trial, reason: str) -> None:
+        self._set(channel, None)
+        try:
+            if self.registry.followed(channel) != trial.release:  # somebody moved it, or another worker was quicker
+                return
+            self.registry.withdraw(channel)
+        except UserError as error:
+            log.warning("%s %s could not be withdrawn: %s", channel, trial.release, error)
             return
-        log.warning("canary %s is withdrawn: %s", trial.release, reason)
-        self.journal.audit("canary", f"{trial.release} withdrawn: {reason}")
-        self._set("canary", None)
-        if self.registry.followed("canary") == trial.release:  # somebody may have moved it meanwhile
-            self.registry.withdraw("canary")
+        log.warning("%s %s is withdrawn: %s", channel, trial.release, reason)
+        self.journal.audit(channel, f"{trial.release} withdrawn: {reason}")
         self.metrics.withdrawn.inc()
 
     async def _bring(self, channel: Channel, release: str | None) -> None:

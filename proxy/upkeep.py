@@ -12,6 +12,7 @@ from proxy.judge import Judge
 from proxy.metrics import Metrics
 from proxy.pins import Pins
 from proxy.policy import Policy
+from proxy.sentry import Side
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ class Upkeep:
         """What takes longer, in a thread, where it is due."""
         policy, trials = self.judge.policy, self.judge.trials
         if trials is not None:
-            await asyncio.to_thread(trials.review)
+            await asyncio.to_thread(trials.review, Side(self.judge.scorer.model, policy))
             if policy is not self._reviewed:
                 trials.under()
         if policy is not self._reviewed:

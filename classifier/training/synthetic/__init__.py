@@ -16,8 +16,8 @@ from typing import Final
 import msgspec
 
 from classifier.records import ATTACKS, FlowRecord, Label
+from classifier.sentinels import sentinels
 from classifier.training.synthetic import places, scenes, values
-from classifier.training.synthetic.sentinels import sentinels
 
 __all__ = ["attacks", "benign", "sentinels"]
 

@@ -14,10 +14,10 @@ from urllib.parse import quote
 
 import msgspec
 
+from classifier.lines import parse
 from classifier.records import FlowRecord, Headers
 from classifier.training import carriers
 from classifier.training.synthetic.grammar import expand, read
-from classifier.training.synthetic.lines import parse
 
 
 class Value(NamedTuple):

@@ -5,9 +5,9 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from classifier.lines import answer, parse
 from classifier.records import ATTACKS, FlowRecord, Label
 from classifier.training.synthetic.grammar import Rule, expand, read
-from classifier.training.synthetic.lines import answer, parse
 from classifier.training.synthetic.places import client
 
 _ALPN: Final = (("h2", "http/1.1"), ("h2", "http/1.1"), ("http/1.1",), ())

@@ -4,9 +4,9 @@ from random import Random
 
 import pytest
 
+from classifier.lines import parse
 from classifier.records import ATTACKS, Label
 from classifier.training.synthetic.grammar import expand, read
-from classifier.training.synthetic.lines import parse
 from classifier.training.synthetic.scenes import LABELLED, STAGED, answered, benign, hostile
 
 FILES = ("benign.txt", "modern.txt", "hostile.txt")

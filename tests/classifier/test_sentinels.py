@@ -1,7 +1,7 @@
 """The fixed attacks: all labels, always the same."""
 
 from classifier.records import HARMLESS, LABELS
-from classifier.training.synthetic.sentinels import sentinels
+from classifier.sentinels import sentinels
 
 
 def test_every_threat_has_sentinels() -> None:

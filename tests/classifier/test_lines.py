@@ -1,9 +1,9 @@
-"""Lines of grammar files as records, by table."""
+"""Lines as records, by table."""
 
 import pytest
 
+from classifier.lines import parse
 from classifier.records import FlowRecord
-from classifier.training.synthetic.lines import parse
 
 
 @pytest.mark.parametrize(
