@@ -158,7 +158,7 @@ def free_port() -> int:
 
 
 def _with_proxy(config: str, origin_ca: Path | None) -> str:
-    """`config` with `upstream_ca` in its `[proxy]` table, and without heartbeat unless it has one: tiny models miss it."""
+    """`config` with `upstream_ca` in its `[proxy]` table, and no heartbeat unless it has one: tiny models fail it."""
     lines = f'upstream_ca = "{origin_ca}"\n' if origin_ca else ""
     lines += "" if "heartbeat" in config else 'heartbeat = "off"\n'
     if "[proxy]\n" in config:
