@@ -5,10 +5,11 @@
 #   make check       ruff, mypy, import rules
 #   make bench       requests per second and latency against stock mitmdump (ARGS as for `sluice bench`)
 #   make dashboards  write deploy/grafana/dashboards from its generator
+#   make docs        write docs/reference from the code
 #   make lock        resolve requirements/*.txt anew
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check bench dashboards lock
+.PHONY: help run setup test check bench dashboards docs lock
 SHELL := /bin/sh
 ARGS ?=
 export PYTHON
@@ -37,6 +38,9 @@ bench: setup
 
 dashboards: setup
 	.venv/bin/python deploy/grafana/generate.py
+
+docs: setup
+	.venv/bin/python docs/generate.py
 
 lock:
 	@scripts/lock

@@ -23,6 +23,7 @@ from mitmproxy.tls import ClientHelloData, TlsData
 from classifier.records import Phase
 from classifier.store import CaptureWriter
 from proxy import observe, respond
+from proxy.console.onboard import NAME
 from proxy.core import HELD
 from proxy.desk import Desk
 from proxy.hooks import guarded
@@ -31,7 +32,7 @@ from proxy.metrics import Coverage
 from proxy.page import NO_OFFERS
 from proxy.pins import Key, Pins
 from proxy.policy import Cause, Decision, Hosts
-from proxy.trace import Trace, Tunnels
+from proxy.trace import BEAT, Trace, Tunnels
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +98,8 @@ class Filter:
     @guarded
     def tls_clienthello(self, data: ClientHelloData) -> None:
         """The server's name and the client's fingerprint, before anything is decrypted."""
+        if data.client_hello.sni == NAME:  # nobody's traffic: `proxy.portal` and `proxy.heartbeat` answer
+            return
         tunnel = self.tunnels.open(data.context.client)
         if observe.names(data, self.plain):
             data.ignore_connection = tunnel.opaque = True
@@ -214,7 +217,7 @@ class Filter:
     def _judge(self, flow: HTTPFlow, trace: Trace, phase: Phase, part: Cause | None = None) -> None:
         tunnel = self.tunnels.get(flow.client_conn)
         look = functools.partial(observe.record, flow, phase, tunnel.ja4 if tunnel else "")
-        judged = self.judge.judge(look, phase, part)
+        judged = self.judge.judge(look, phase, part, rehearsal=trace.rehearsal)
         trace.add(judged)
         if judged.verdict is None:
             trace.partial = True
@@ -243,13 +246,15 @@ class Filter:
                 offers = self.desk.offers(flow, decision)
             except Exception as error:  # a page without buttons is better than no block
                 log.error("a block page has no buttons: %s", where(error))
-        self.judge.saw(decision.event, respond.apply(flow, decision, offers))
+        seen = respond.apply(flow, decision, offers)
+        if decision.event:
+            self.judge.saw(decision.event, seen)
         return True
 
     def _trace(self, flow: HTTPFlow) -> Trace:
         trace: Trace | None = flow.metadata.get(KEY)
         if trace is None:
-            trace = flow.metadata[KEY] = Trace()
+            trace = flow.metadata[KEY] = Trace(rehearsal=BEAT in flow.metadata)
             self.active += 1
         return trace
 
@@ -260,6 +265,8 @@ class Filter:
 
     def _finish(self, trace: Trace, coverage: Coverage) -> None:
         trace.done = True
+        if trace.rehearsal:
+            return
         self.metrics.closed(coverage)
         for reason, meter in trace.passing.items():
             self.metrics.missed(reason, meter.bytes, flows=0)

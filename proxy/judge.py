@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import msgspec
+
 from classifier.features import Features, vectorize
 from classifier.journal import Event, Journal
 from classifier.masking import mask
@@ -51,8 +53,14 @@ class Judge:
         self.permitted: Callable[[FlowRecord, Decision], str] = _nobody
         """The event whose block the client of a record was allowed to pass by (`proxy.desk`)."""
 
-    def judge(self, observe: Callable[[], FlowRecord], phase: Phase, part: Cause | None = None) -> Judgement:
-        """Judge what `observe` gives. `part` says why it is not the whole of the flow, if it is not."""
+    def judge(
+        self, observe: Callable[[], FlowRecord], phase: Phase, part: Cause | None = None, *, rehearsal: bool = False
+    ) -> Judgement:
+        """Judge what `observe` gives. `part` says why it is not the whole of the flow, if it is not.
+
+        A `rehearsal` (`proxy.rehearsal`) is judged by the release in service as any flow is, and leaves no trace: it is
+        not counted, tried on, written down or permitted.
+        """
         record = masked = FlowRecord(phase=phase, time=time.time())
         verdict = features = None
         cause = part
@@ -60,7 +68,9 @@ class Judge:
         release = self.scorer.model.release
         try:
             record = observe()
-            trial = self.trials.deciding(record.client) if self.trials else None
+            if rehearsal:  # what is said of clients on this machine is not meant
+                record = msgspec.structs.replace(record, client="")
+            trial = self.trials.deciding(record.client) if self.trials and not rehearsal else None
             scorer = self.scorer if trial is None else trial.scorer
             release = scorer.model.release
             started = time.perf_counter()
@@ -76,6 +86,8 @@ class Judge:
             cause = "exception"
         policy = self.policy if trial is None else trial.policy
         decision = self._decide(policy, record, verdict, cause)
+        if rehearsal:
+            return Judgement(decision, masked, verdict, features, release)
         if self.trials is not None:
             self.trials.count(trial, decision, seconds, failed=verdict is None)
             if features is not None:

@@ -20,6 +20,7 @@ Reason = Literal[
     "do_not_decrypt", "pinned", "tls_failed", "websocket", "tcp", "oversized", "streamed", "body_cap", "failure"
 ]
 Result = Literal["ok", "refused", "failed"]
+Beat = Literal["ok", "missed"]
 Button = Literal["report", "continue"]
 Outcome = Literal["done", "limited", "refused"]
 
@@ -28,6 +29,7 @@ REASONS: Final[tuple[Reason, ...]] = (
     "do_not_decrypt", "pinned", "tls_failed", "websocket", "tcp", "oversized", "streamed", "body_cap", "failure",
 )  # fmt: skip
 RESULTS: Final[tuple[Result, ...]] = ("ok", "refused", "failed")
+BEATS: Final[tuple[Beat, ...]] = ("ok", "missed")
 BUTTONS: Final[tuple[Button, ...]] = ("report", "continue")
 MODE_CAUSES: Final = ("--mode", "policy.mode", "proxy.mode", "the default")
 OUTCOMES: Final[tuple[Outcome, ...]] = ("done", "limited", "refused")
@@ -122,9 +124,7 @@ class Metrics:
         self._canary = Counter(
             "sluice_canary_flows_total", "Decisions while a canary is tried.", ("group", "action"), registry=registry
         )
-        self.withdrawn = Counter(
-            "sluice_canary_withdrawn_total", "Trials that were sent home.", registry=registry
-        )
+        self.withdrawn = Counter("sluice_canary_withdrawn_total", "Trials that were sent home.", registry=registry)
         self._drift = Gauge(
             "sluice_drift_psi", "Population stability index against the release's reference; NaN while unknown.",
             ("phase", "of"), registry=registry, multiprocess_mode="livemostrecent",
@@ -132,6 +132,17 @@ class Metrics:
         self._drift_rows = Gauge(
             "sluice_drift_rows", "Flows behind the population stability index.", ("phase", "of"),
             registry=registry, multiprocess_mode="livemostrecent",
+        )  # fmt: skip
+        self._heartbeat = Counter(
+            "sluice_heartbeat_total", "Rounds of attacks that the proxy sent to itself.", ("result",), registry=registry
+        )
+        self._beaten = Gauge(
+            "sluice_heartbeat_timestamp_seconds", "When all attacks of a round were last caught, Unix time.",
+            registry=registry, multiprocess_mode="max",
+        )  # fmt: skip
+        self.authority = Gauge(
+            "sluice_ca_expiry_timestamp_seconds", "When the certificate that clients trust runs out, Unix time.",
+            registry=registry, multiprocess_mode="max",
         )  # fmt: skip
         self.connections = Gauge(
             "sluice_connections", "Client connections open now.", registry=registry, multiprocess_mode="livesum"
@@ -182,6 +193,12 @@ class Metrics:
         """Count an attempt to change the model."""
         self._swaps.labels(result).inc()
 
+    def beaten(self, beat: Beat, now: float) -> None:
+        """Count a round of the heartbeat that ended at `now`, Unix seconds."""
+        self._heartbeat.labels(beat).inc()
+        if beat == "ok":
+            self._beaten.set(now)
+
     def serving(self, release: str, provider: str) -> None:
         """Say which release judges, and where."""
         if self._release and self._release != release:
@@ -222,6 +239,7 @@ class Metrics:
             (self._closed, COVERAGES),
             (self._swaps, RESULTS),
             (self._reloads, RESULTS),
+            (self._heartbeat, BEATS),
             (self._failures, CAUSES),
             (self._missed_flows, REASONS),
             (self._missed_bytes, REASONS),

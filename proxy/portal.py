@@ -16,6 +16,7 @@ from proxy.console import onboard, view
 from proxy.console.guard import POLICY
 from proxy.console.onboard import NAME, File
 from proxy.console.status import Status
+from proxy.rehearsal import Rehearsal
 
 _HTML: Final = "text/html; charset=utf-8"
 _TEXT: Final = "text/plain; charset=utf-8"
@@ -26,8 +27,8 @@ class Portal:
 
     name = "sluice-portal"
 
-    def __init__(self, status: Status) -> None:
-        self.status = status
+    def __init__(self, status: Status, rehearsal: Rehearsal | None = None) -> None:
+        self.status, self.rehearsal = status, rehearsal
 
     def http_connect(self, flow: HTTPFlow) -> None:
         """A tunnel to the reserved name: there is no server to reach first."""
@@ -41,8 +42,10 @@ class Portal:
             data.establish_server_tls_first = False
 
     def requestheaders(self, flow: HTTPFlow) -> None:
-        """Answer before the body has come."""
+        """Answer before the body has come, unless the proxy tries itself."""
         host = flow.request.host_header or ""
+        if flow.request.pretty_host == NAME and self.rehearsal is not None and self.rehearsal.admits(flow):
+            return
         if flow.request.pretty_host == NAME or _origin_form(flow) or self._from_us(flow):
             flow.response = self._answer(flow, host)
 

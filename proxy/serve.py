@@ -33,11 +33,13 @@ from proxy.config import Settings
 from proxy.console import context
 from proxy.desk import Desk
 from proxy.drift import Drift
+from proxy.heartbeat import Heartbeat
 from proxy.judge import Judge
 from proxy.metrics import Metrics
 from proxy.pins import Pins
 from proxy.policy import Hosts, Policy
 from proxy.portal import Portal
+from proxy.rehearsal import Rehearsal
 from proxy.reload import Reloader
 from proxy.trials import Trials
 from proxy.unread import Unread
@@ -128,7 +130,8 @@ async def _proxy(
     )
     parts.status.reload = functools.partial(_reload, policies, reloader)
     parts.status.apply = policies.apply
-    master = _master(parts, addon)
+    rehearsal = Rehearsal(tickets.key(parts.folder / "keys"))
+    master = _master(parts, addon, rehearsal)
     running = group.create_task(master.run())
     await _first(running, group.create_task(master.serving.wait()))
     tasks += [
@@ -138,6 +141,7 @@ async def _proxy(
         group.create_task(judge.drift.run()),
     ]
     _ready(parts, master, desk, console)
+    tasks.append(group.create_task(_heartbeat(parts, master, rehearsal).run()))
     await _until_stopped(master, addon, reloader, policies)
     await running
 
@@ -203,6 +207,12 @@ async def _load(parts: Parts) -> Model:
     return model
 
 
+def _heartbeat(parts: Parts, master: core.Core, rehearsal: Rehearsal) -> Heartbeat:
+    parts.metrics.authority.set(state.expiry(parts.status.ca))
+    listen, interval = Address(*master.listening()), parts.settings.proxy.heartbeat
+    return Heartbeat(listen, parts.status.ca, rehearsal, parts.metrics, interval)
+
+
 def _filter(parts: Parts, judge: Judge) -> Filter:
     """The filter with what its block pages and its list of pinned servers need."""
     key = tickets.key(parts.folder / "keys")
@@ -229,10 +239,10 @@ def _home(parts: Parts) -> Path:
     return parts.settings.model.registry or parts.folder
 
 
-def _master(parts: Parts, addon: Filter) -> core.Core:
+def _master(parts: Parts, addon: Filter, rehearsal: Rehearsal) -> core.Core:
     core.tune()
     master = core.Core(Options())
-    master.addons.add(Portal(parts.status), addon, Unread(parts.metrics, addon.tunnels))
+    master.addons.add(Portal(parts.status, rehearsal), addon, Unread(parts.metrics, addon.tunnels), rehearsal)
     master.options.update(
         listen_host=parts.settings.proxy.listen.host,
         listen_port=parts.settings.proxy.listen.port,

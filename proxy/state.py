@@ -49,6 +49,13 @@ def authority(state: Path) -> Path:
     return folder / CA
 
 
+def expiry(certificate: Path) -> float:
+    """When a certificate (PEM) runs out, Unix seconds."""
+    from cryptography.x509 import load_pem_x509_certificate
+
+    return load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc.timestamp()
+
+
 def trust(folder: Path, extra: Path | None) -> Path:
     """A file in `folder` of those who may certify origins: the public authorities and `extra`. Raises UserError."""
     import certifi

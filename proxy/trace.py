@@ -1,6 +1,7 @@
 """What the filter remembers between hooks: of a flow until it is captured, of a connection until it closes."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from mitmproxy.connection import Client
 
@@ -13,12 +14,17 @@ from proxy.pins import Key
 from proxy.policy import Decision
 from proxy.respond import Meter
 
+BEAT: Final = "sluice.heartbeat"
+"""In a flow's metadata: the proxy sent it to itself (`proxy.rehearsal`)."""
 _RANK = {"allow": 0, "flag": 1, "block": 2}
 
 
 @dataclass(slots=True)
 class Trace:
-    """One flow so far. `decision` is its strictest, `latest` its last judgement, `passing` bodies that stream by."""
+    """One flow so far. `decision` is its strictest, `latest` its last judgement, `passing` bodies that stream by.
+
+    A `rehearsal` is the proxy's own (`proxy.rehearsal`): it is in no count and no capture.
+    """
 
     verdicts: dict[Phase, Verdict] = field(default_factory=dict)
     latest: Judgement | None = None
@@ -27,6 +33,7 @@ class Trace:
     partial: bool = False
     done: bool = False
     captured: bool = False
+    rehearsal: bool = False
 
     @property
     def blocks(self) -> bool:

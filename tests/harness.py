@@ -95,14 +95,23 @@ def publish(state: Path, folder: Path, **options: Any) -> str:
 
 @contextlib.contextmanager
 def run_proxy(
-    folder: Path, *, config: str = "", mode: str = "enforce", origin_ca: Path | None = None, **model: Any
+    folder: Path,
+    *,
+    config: str = "",
+    mode: str = "enforce",
+    origin_ca: Path | None = None,
+    shipped: bool = False,
+    **model: Any,
 ) -> Iterator[Proxy]:
-    """Run the proxy under `folder` with a tiny model (unless its state already follows one) until the block ends."""
+    """Run the proxy under `folder` until the block ends.
+
+    It serves a tiny model, unless its state already follows one or the `shipped` release is asked for.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     state = folder / "state"
-    if not (state / "models" / "channels" / "stable").exists():
+    if not shipped and not (state / "models" / "channels" / "stable").exists():
         publish(state, folder / "model", **model)
-    (folder / "sluice.toml").write_text(_with_ca(config, origin_ca))
+    (folder / "sluice.toml").write_text(_with_proxy(config, origin_ca))
     listen, admin = free_port(), free_port()
     command = [*SLUICE, "run", "--config", str(folder / "sluice.toml"), "--state", str(state)]
     command += ["--mode", mode] if mode else []
@@ -148,11 +157,10 @@ def free_port() -> int:
         return port
 
 
-def _with_ca(config: str, origin_ca: Path | None) -> str:
-    """`config` with `upstream_ca` in its `[proxy]` table."""
-    if origin_ca is None:
-        return config
-    line = f'upstream_ca = "{origin_ca}"\n'
+def _with_proxy(config: str, origin_ca: Path | None) -> str:
+    """`config` with `upstream_ca` in its `[proxy]` table, and no heartbeat unless it has one: tiny models fail it."""
+    lines = f'upstream_ca = "{origin_ca}"\n' if origin_ca else ""
+    lines += "" if "heartbeat" in config else 'heartbeat = "off"\n'
     if "[proxy]\n" in config:
-        return config.replace("[proxy]\n", f"[proxy]\n{line}", 1)
-    return f"[proxy]\n{line}\n{config}"
+        return config.replace("[proxy]\n", f"[proxy]\n{lines}", 1)
+    return f"[proxy]\n{lines}\n{config}"

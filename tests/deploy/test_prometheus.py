@@ -5,6 +5,7 @@ import functools
 import itertools
 import json
 import math
+import re
 import shutil
 import subprocess
 import threading
@@ -45,7 +46,22 @@ def test_promtool_is_content_with(arguments: tuple[str, ...]) -> None:
 def test_every_alert_says_what_happened_and_what_to_look_at() -> None:
     for alert in dashboards.alerts():
         assert alert["labels"]["severity"] in ("critical", "warning")
-        assert alert["annotations"].keys() == {"summary", "description"}
+        assert alert["annotations"].keys() == {"summary", "description", "runbook_url"}
+
+
+def test_every_alert_has_its_runbook_and_no_other_alert_has_one() -> None:
+    page = (ROOT / "docs/runbooks.md").read_text()
+    sections = re.findall(r"^## (\w+)$", page, re.MULTILINE)
+    assert sections == [alert["alert"] for alert in dashboards.alerts()], "in the order of alerts.yml"
+    for alert in dashboards.alerts():
+        assert alert["annotations"]["runbook_url"] == f"docs/runbooks.md#{alert['alert'].lower()}"
+
+
+def test_every_alert_is_tried_firing_and_silent() -> None:
+    tried = (ROOT / "tests/deploy/rules_test.yml").read_text()
+    for alert in dashboards.alerts():
+        assert f"alertname: {alert['alert']}, exp_alerts: []" in tried, "silent"
+        assert f"docs/runbooks.md#{alert['alert'].lower()}" in tried, "firing"
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 import logging
 from pathlib import Path
 
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -21,6 +22,17 @@ def test_a_block_is_written_down_with_its_decision(tmp_path: Path) -> None:
     assert event is not None
     assert (event.record, event.verdict, event.reason) == (judged.masked, judged.verdict, judged.decision.reason)
     assert event.release == judge.scorer.model.release == judged.release
+
+
+def test_a_rehearsal_is_judged_alike_and_leaves_no_trace(tmp_path: Path) -> None:
+    registry = CollectorRegistry()
+    judge = make_judge(tmp_path, registry=registry, mode="monitor")
+    judged = judge.judge(lambda: msgspec.structs.replace(ATTACK, client="127.0.0.1"), "request", rehearsal=True)
+    assert (judged.decision.action, judged.decision.enforced, judged.decision.event) == ("block", False, "")
+    assert judged.masked.client == "", "no rule for this machine is meant"
+    assert judge.journal.events() == []
+    counted = [s for family in registry.collect() for s in family.samples if s.name == "sluice_flows_total" and s.value]
+    assert counted == []
 
 
 def test_what_passes_leaves_no_event(tmp_path: Path) -> None:

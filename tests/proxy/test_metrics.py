@@ -3,7 +3,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from classifier.records import LABELS, Label
-from proxy.metrics import BUTTONS, COVERAGES, MODE_CAUSES, OUTCOMES, REASONS, RESULTS, UNKNOWN, Metrics
+from proxy.metrics import BEATS, BUTTONS, COVERAGES, MODE_CAUSES, OUTCOMES, REASONS, RESULTS, UNKNOWN, Metrics
 from proxy.policy import CAUSES, Decision
 
 
@@ -45,6 +45,7 @@ def test_closed_labels_start_at_zero(metrics: Metrics, registry: CollectorRegist
         "sluice_uninspected_bytes_total": ("reason", REASONS),
         "sluice_model_swaps_total": ("result", RESULTS),
         "sluice_policy_reloads_total": ("result", RESULTS),
+        "sluice_heartbeat_total": ("result", BEATS),
         "sluice_flows_closed_total": ("coverage", COVERAGES),
     }
     for name, (label, values) in closed.items():
@@ -78,6 +79,13 @@ def test_a_retired_release_reads_zero(metrics: Metrics, registry: CollectorRegis
     assert registry.get_sample_value("sluice_model_info", {"release": "r1"}) == 0
     assert registry.get_sample_value("sluice_model_info", {"release": "r2"}) == 1
     assert registry.get_sample_value("sluice_execution_provider_info", {"provider": "CPUExecutionProvider"}) == 1
+
+
+def test_the_last_good_round_of_the_heartbeat_is_remembered(metrics: Metrics, registry: CollectorRegistry) -> None:
+    metrics.beaten("ok", 5.0)
+    metrics.beaten("missed", 9.0)
+    assert registry.get_sample_value("sluice_heartbeat_timestamp_seconds") == 5
+    assert registry.get_sample_value("sluice_heartbeat_total", {"result": "missed"}) == 1
 
 
 def test_the_mode_in_force_is_the_only_one(metrics: Metrics, registry: CollectorRegistry) -> None:

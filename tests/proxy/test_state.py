@@ -1,12 +1,13 @@
 import os
 import stat
+import time
 from pathlib import Path
 
 import certifi
 import pytest
 
 from classifier.errors import UserError
-from proxy.state import FOLDERS, PRIVATE, authority, prepare, scratch, trust
+from proxy.state import FOLDERS, PRIVATE, authority, expiry, prepare, scratch, trust
 
 
 def test_the_directories_are_made_and_private(tmp_path: Path) -> None:
@@ -40,6 +41,11 @@ def test_the_authority_is_made_once(tmp_path: Path) -> None:
     assert b"PRIVATE" not in content
     assert stat.S_IMODE((tmp_path / "ca" / "mitmproxy-ca.pem").stat().st_mode) == 0o600
     assert authority(tmp_path).read_bytes() == content
+
+
+def test_the_authority_tells_when_it_runs_out(tmp_path: Path) -> None:
+    years = (expiry(authority(tmp_path)) - time.time()) / (365 * 86400)
+    assert 9 < years < 11
 
 
 def test_an_extra_authority_is_trusted_beside_the_public_ones(tmp_path: Path) -> None:
