@@ -8,11 +8,12 @@ import typer
 from classifier.errors import UserError
 from classifier.journal import Journal
 from classifier.records import FlowRecord
+from classifier.shown import printable
 from classifier.store import CaptureRow, CaptureWriter
 from harness import publish
 from proxy.needed import Needs
 from proxy.policy import Decision
-from proxy.trial import flows, printable, trial
+from proxy.trial import flows, trial
 
 
 @pytest.mark.parametrize(
