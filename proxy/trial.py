@@ -120,6 +120,7 @@ def plain(tried: Tried) -> dict[str, Any]:
         "reason": decision.reason,
         "rule": decision.rule,
         "spared": decision.spared,
+        "evidence": decision.evidence,
         "mode": effective.mode,
         "mode_cause": effective.cause,
         "model": None if verdict is None else verdict.model,

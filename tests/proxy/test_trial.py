@@ -85,6 +85,7 @@ def test_the_object_says_what_would_happen_and_why(tmp_path: Path, capsys: pytes
         "reason": "",
         "rule": "",
         "spared": None,
+        "evidence": "",
         "mode": "enforce",
         "mode_cause": "policy.mode",
         "model": "",
