@@ -24,6 +24,7 @@ def summary(file: Path, settings: Settings) -> str:
     if settings.mode == "enforce" and table.enforce_percent < 100:
         parts.append(f"enforced for {table.enforce_percent:g} % of clients")
     parts += [f"{len(table.rules)} rules", f"{len(table.exceptions)} exceptions"]
+    parts += [f"{len(table.evidence)} lists as evidence"] if table.evidence else []
     return f"{file} is fine: {', '.join(parts)}, blocks at the {table.budget} point"
 
 

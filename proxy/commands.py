@@ -23,6 +23,7 @@ def register(app: typer.Typer) -> None:
     """Add this package's commands to the root."""
     app.command()(run)
     app.command()(explain)
+    app.command()(review)
     app.command()(bench)
     app.command()(doctor)
     app.add_typer(policy, name="policy")
@@ -88,6 +89,18 @@ def explain(
     from proxy.explain import explain as show
 
     show(event, config, state, as_json)
+
+
+def review(
+    limit: Annotated[int, typer.Option(min=1, max=400, help="Flows at most.")] = 40,
+    config: ConfigOption = None,
+    state: StateOption = Path("state"),
+    as_json: Annotated[bool, typer.Option("--json", help="List the queue instead: one JSON array.")] = False,
+) -> None:
+    """Say what flows are, a key each: users' reports first, then those whose label is worth most."""
+    from proxy.asking import ask
+
+    ask(config, state, limit, as_json)
 
 
 @model.command()

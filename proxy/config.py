@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -21,6 +21,7 @@ from pydantic import (
     PrivateAttr,
     ValidationError,
     field_validator,
+    model_validator,
 )
 
 from classifier.card import OperatingPoints
@@ -28,6 +29,7 @@ from classifier.errors import UserError
 from classifier.records import Label
 from classifier.thresholds import BLOCK_AT, Action, Overrides, Thresholds
 from proxy import lists, values
+from proxy.evidence import FACTOR, MOST, Evidence
 from proxy.policy import Cause, Exemption, Hosts, Match, Mode, Policy, Rule, Scope
 
 DEFAULT_FILE = Path("sluice.toml")
@@ -115,6 +117,24 @@ class ExceptionTable(Condition):
         return Exemption(name, self.match(), self.owner, self.reason, self.expires, self.retire)
 
 
+class EvidenceTable(Place):
+    """One of `[[policy.evidence]]`: a list that counts for a label instead of deciding."""
+
+    adblock_list: AdblockList = None
+    label: Annotated[Label, PlainValidator(values.label)]
+    factor: Annotated[float, Field(gt=1, le=MOST)] = FACTOR
+
+    def match(self) -> Match:
+        """The conditions, compiled."""
+        return replace(super().match(), filters=self.adblock_list)
+
+    @model_validator(mode="after")
+    def _names(self) -> Self:
+        if not self.model_fields_set & {"host", "host_list", "adblock_list"}:
+            raise ValueError("needs host, host_list or adblock_list: evidence is about names")
+        return self
+
+
 class PinnedTable(Section):
     """`policy.pinned`: after `failures` of the last `of` handshakes a name passes unread for `expires` seconds."""
 
@@ -152,6 +172,7 @@ class PolicyTable(Section):
     scopes: tuple[ScopeTable, ...] = ()
     rules: tuple[RuleTable, ...] = ()
     exceptions: tuple[ExceptionTable, ...] = ()
+    evidence: tuple[EvidenceTable, ...] = ()
     thresholds: Annotated[Overrides, PlainValidator(values.thresholds)] = Field(default_factory=dict)
     budget: Annotated[str, PlainValidator(values.budget)] = BLOCK_AT
     do_not_decrypt: Text = ()
@@ -221,6 +242,10 @@ class Settings(Section):
             ],
             rules=[Rule(_name(rule, i, "rule"), rule.match(), rule.action) for i, rule in enumerate(table.rules, 1)],
             exemptions=[*(item.exemption(i) for i, item in enumerate(table.exceptions, 1)), *more],
+            evidence=[
+                Evidence(_name(item, i, "evidence"), item.match(), item.label, item.factor)
+                for i, item in enumerate(table.evidence, 1)
+            ],
             on_failure=table.on_failure,
         )
 

@@ -12,18 +12,16 @@ from typing import Any, Final
 
 import msgspec
 
-from classifier import store
+from classifier import shown, store
 from classifier.errors import UserError
 from classifier.explain import Explanation, Span
-from classifier.explain import explain as occlude
-from classifier.importers.address import PORTS
 from classifier.journal import Event, Journal
 from classifier.parts import whole
-from classifier.records import LABELS, FlowRecord, Label, to_json
+from classifier.records import FlowRecord, Label, to_json
 from classifier.registry import Registry
-from classifier.scorer import BadScore, Scorer
+from classifier.scorer import Scorer
+from classifier.shown import printable, url
 from proxy import config
-from proxy.trial import printable
 
 AROUND: Final = 40
 """Characters shown on each side of a span."""
@@ -66,12 +64,7 @@ def passed(flow_id: str, state: Path) -> Event | None:
 
 def carried(event: Event, registry: Registry) -> Explanation | str:
     """What carried the score of an event; a sentence where that cannot be told."""
-    if event.verdict is None:
-        return "the flow was not judged"
-    try:
-        return occlude(event.record, Scorer(registry.load(event.release, "cpu")), _subject(event))
-    except (UserError, BadScore) as error:
-        return f"the release that judged cannot be asked again: {error}"
+    return shown.carried(event, lambda release: Scorer(registry.load(release, "cpu")))
 
 
 def describe(event: Event, found: Explanation | str = "") -> dict[str, Any]:
@@ -97,19 +90,6 @@ def describe(event: Event, found: Explanation | str = "") -> dict[str, Any]:
         "note": _note(found),
         "flow": json.loads(to_json(event.record)),
     }
-
-
-def url(record: FlowRecord) -> str:
-    """The address of a flow; the port where the scheme does not say it."""
-    host = f"[{record.site}]" if ":" in record.site else record.site
-    port = f":{record.port}" if record.port and record.port != PORTS.get(record.scheme) else ""
-    return f"{record.scheme}://{host}{port}{record.path}" if record.scheme else f"{host}{port}{record.path}"
-
-
-def _subject(event: Event) -> Label | None:
-    """The label whose threshold decided; None for the threat. The reason begins with it (`classifier.thresholds`)."""
-    name = event.reason.partition(" ")[0]
-    return Label(name) if name in LABELS else None
 
 
 def _seen(event: Event) -> str:
@@ -145,11 +125,11 @@ def _text(event: Event, found: Explanation | str, *, color: bool) -> str:
         "release": event.release,
         "spans": _note(found) or "in [[ ]]; the number is the drop in log-odds without the span",
     }
-    shown = [f"{name:<9} {value}" for name, value in lines.items()]
+    told = [f"{name:<9} {value}" for name, value in lines.items()]
     if isinstance(found, Explanation) and found.spans:
-        shown += [line for span in found.spans for line in _lines(record, span, color)]
-        shown += [f"{'without':<9} {found.subject} {found.without:.4f} instead of {found.score:.4f}"]
-    return "\n".join(shown)
+        told += [line for span in found.spans for line in _lines(record, span, color)]
+        told += [f"{'without':<9} {found.subject} {found.without:.4f} instead of {found.score:.4f}"]
+    return "\n".join(told)
 
 
 def _lines(record: FlowRecord, span: Span, color: bool) -> list[str]:

@@ -5,7 +5,7 @@ In order, the first that speaks decides:
 1. an exception that fits and has not expired: allow
 2. a rule that fits: its action
 3. no verdict could be had: what `on_failure` says for that cause
-4. the model's thresholds (`classifier.thresholds`)
+4. the model's thresholds (`classifier.thresholds`), over its scores and what lists add to them (`proxy.evidence`)
 
 Whether the action is carried out is another question, `effective`: the mode of the first scope that fits, else the
 general one, and within `enforce` the share of clients that it holds for. `monitor` is no other path: the same decision
@@ -20,6 +20,7 @@ from typing import Final, Literal, NamedTuple, Protocol, get_args
 
 from classifier.records import FlowRecord, Label, Verdict
 from classifier.thresholds import Action, Finding, Thresholds
+from proxy.evidence import Evidence, weigh
 
 Mode = Literal["monitor", "enforce"]
 Cause = Literal["deadline", "overload", "exception", "oversized", "streamed", "nan"]
@@ -39,7 +40,8 @@ class Failure(NamedTuple):
 class Decision(NamedTuple):
     """What happens to a flow and why. `rule` names the rule or exception, `event` is set once it is written down.
 
-    `spared` is what an exception kept from happening, None where no exception decided.
+    `spared` is what an exception kept from happening, None where no exception decided. `evidence` says which lists
+    counted and what the model said without them; it stands in the reason too, where the thresholds decided.
     """
 
     action: Action
@@ -49,6 +51,7 @@ class Decision(NamedTuple):
     rule: str = ""
     event: str = ""
     spared: Action | None = None
+    evidence: str = ""
 
     @property
     def blocks(self) -> bool:
@@ -173,6 +176,7 @@ class Policy:
         scopes: Sequence[Scope] = (),
         rules: Sequence[Rule] = (),
         exemptions: Sequence[Exemption] = (),
+        evidence: Sequence[Evidence] = (),
         on_failure: Mapping[Cause, Action] | None = None,
     ) -> None:
         self.mode: Mode = mode
@@ -182,17 +186,22 @@ class Policy:
         self._thresholds = thresholds
         self.general, self._percent, self._scopes = Effective(mode, cause), percent, tuple(scopes)
         self._uniform = not self._scopes and (percent >= 100 or mode == "monitor")
-        self._rules = tuple(rules)
+        self._rules, self._evidence = tuple(rules), tuple(evidence)
         self._on_failure: Mapping[Cause, Action] = on_failure or {}
 
     def decide(self, record: FlowRecord, found: Verdict | Failure, *, without: str | None = None) -> Decision:
         """What happens to `record`, unmasked as it came; `without` the exception of that name."""
         failure = found if isinstance(found, Failure) else None
         verdict = found.verdict if isinstance(found, Failure) else found
+        words = ""
+        if verdict is not None and self._evidence:
+            verdict, words = weigh(record, verdict, self._evidence)
         finding = None if verdict is None else self._thresholds.judge(record, verdict)
+        if finding is not None and words:
+            finding = finding._replace(reason=f"{finding.reason} ({words})")
         enforced = self.effective(record).mode == "enforce"
         decision = self._ruled(record, verdict, finding) or self._found(finding, failure)
-        decision = decision._replace(enforced=enforced)
+        decision = decision._replace(enforced=enforced, evidence=words)
         for exemption in self.exemptions:
             if (
                 exemption.open(record.time)
@@ -201,7 +210,7 @@ class Policy:
                 and not (exemption.retires and exemption.name in self.retired)
             ):
                 reason, spared = f"exception: {exemption.reason}", decision.action
-                return Decision("allow", enforced, reason, decision.label, exemption.name, spared=spared)
+                return Decision("allow", enforced, reason, decision.label, exemption.name, "", spared, words)
         return decision
 
     def effective(self, record: FlowRecord) -> Effective:

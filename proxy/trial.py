@@ -24,6 +24,7 @@ from classifier.masking import mask
 from classifier.records import FlowRecord, Verdict
 from classifier.registry import Registry
 from classifier.scorer import BadScore, Scorer
+from classifier.shown import printable
 from proxy import config
 from proxy.needed import Needs, sentence
 from proxy.policy import Decision, Effective, Failure, Policy
@@ -119,6 +120,7 @@ def plain(tried: Tried) -> dict[str, Any]:
         "reason": decision.reason,
         "rule": decision.rule,
         "spared": decision.spared,
+        "evidence": decision.evidence,
         "mode": effective.mode,
         "mode_cause": effective.cause,
         "model": None if verdict is None else verdict.model,
@@ -163,8 +165,3 @@ def _needs(state: Path, scorer: Scorer, policy: Policy) -> list[str]:
     if not policy.exemptions or not (state / "sluice.db").exists():
         return []
     return [sentence(need) for need in Needs(Journal(state / "sluice.db")).review(scorer, policy) if not need.needed]
-
-
-def printable(content: str) -> str:
-    """The text without what a terminal would act on."""
-    return "".join([sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in content])

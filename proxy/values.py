@@ -90,6 +90,13 @@ def labels(value: Any) -> frozenset[Label]:
     return frozenset(Label(name) for name in names)
 
 
+def label(value: Any) -> Label:
+    """One label."""
+    if not isinstance(value, str) or value not in LABELS:
+        raise ValueError(f"must be a label, {nearest(value, LABELS)}")
+    return Label(value)
+
+
 def networks(value: Any) -> tuple[IPv4Network | IPv6Network, ...]:
     """One or several networks."""
     try:

@@ -87,6 +87,8 @@ def test_every_key_of_the_configuration_is_documented_and_no_other() -> None:
     assert conditions == keys(config.RuleTable) | keys(config.ExceptionTable)
     scopes = re.findall(r"^\| (.+?) \| scope \|", text, re.MULTILINE)
     assert {name for cell in scopes for name in re.findall(r"`(\w+)`", cell)} == keys(config.ScopeTable)
+    evidence = re.findall(r"^\| (.+?) \| evidence \|", text, re.MULTILINE)
+    assert {name for cell in evidence for name in re.findall(r"`(\w+)`", cell)} == keys(config.EvidenceTable)
     pinned = text.partition("| key of `policy.pinned` |")[2].partition("\n\n")[0]
     assert set(re.findall(r"^\| `(\w+)` \|", pinned, re.MULTILINE)) == keys(config.PinnedTable)
     assert all(f"`{cause}`" in text for cause in CAUSES)

@@ -14,8 +14,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from classifier import review
 from classifier.errors import UserError
-from proxy.console import openapi, releases, review, tool, traffic
+from proxy.console import openapi, releases, tool, traffic
 from proxy.console.context import console
 from proxy.console.event import plain
 from proxy.console.exceptions import Wish
@@ -50,6 +51,7 @@ async def event(request: Request) -> Response:
 
 async def queue(request: Request) -> Response:
     """The review queue."""
+    console(request).freshener.poke()
     return _json(await asyncio.to_thread(review.waiting, console(request).journal))
 
 

@@ -11,6 +11,7 @@ from classifier.registry import Registry
 from proxy.console.exceptions import Exceptions
 from proxy.console.learning import Learning
 from proxy.console.limit import Limit
+from proxy.console.review import Freshener
 from proxy.console.session import Sessions
 from proxy.console.status import Status
 from proxy.console.vault import Vault
@@ -41,6 +42,11 @@ class Console:
     def learning(self) -> Learning:
         """Fine-tuning."""
         return Learning(self.status)
+
+    @functools.cached_property
+    def freshener(self) -> Freshener:
+        """The order of the review queue."""
+        return Freshener(self.status)
 
 
 def make(status: Status, journal: Journal) -> Console:

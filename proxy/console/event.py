@@ -8,9 +8,9 @@ import msgspec
 from classifier.journal import Event
 from classifier.parts import whole
 from classifier.records import HARMLESS, FlowRecord, from_fields, text, to_json
+from classifier.review import Item, Kept, item, remembered
 from proxy.console import traffic
 from proxy.console.context import Console
-from proxy.console.review import Item, item
 from proxy.explain import describe
 
 SHOWN: Final = 2000
@@ -83,7 +83,7 @@ def _detail(console: Console, event: Event) -> Detail:
     )
     scores = sorted((event.verdict.scores if event.verdict else {}).items(), key=lambda found: -found[1])
     return Detail(
-        item=item(event, report),
+        item=item(event, report, remembered(console.journal).get(event.id, Kept())),
         seen=told["seen"],
         rule=told.get("rule") or "",
         release=event.release,

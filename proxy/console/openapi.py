@@ -8,11 +8,11 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from classifier.review import Item
 from proxy.console.exceptions import Allowed, Wish
 from proxy.console.learning import Run
 from proxy.console.overview import Overview
 from proxy.console.releases import Shown
-from proxy.console.review import Item
 from proxy.console.traffic import Found, Query
 
 PREFIX: Final = "/api/v1"

@@ -13,13 +13,15 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from classifier import review
 from classifier.errors import UserError
 from classifier.records import LABELS
-from proxy.console import releases, review, tool, traffic
+from proxy.console import releases, tool, traffic
 from proxy.console.context import Console, console
 from proxy.console.event import detail, marked, passed
 from proxy.console.exceptions import DAYS, Wish
 from proxy.console.overview import overview
+from proxy.console.review import named
 from proxy.console.view import page
 
 Handler = Callable[[Request], Any]
@@ -42,7 +44,7 @@ def flows(request: Request) -> Response:
     query, minutes = query_of(request), request.query_params.get("minutes", "")
     here = console(request)
     found = traffic.search(here.status.state / "captures", query)
-    names = review.named(here.journal, [each.event for each in found.flows if each.event])
+    names = named(here.journal, [each.event for each in found.flows if each.event])
     asked = {name: value for name, value in request.query_params.items() if value and name != "before"}
     older = f"/traffic?{urlencode({**asked, 'before': found.older})}" if found.older else ""
     live = bool(request.query_params.get("live")) and not query.before
@@ -84,18 +86,37 @@ async def why(request: Request) -> Response:
     return page(request, "why.html", told=told, parts=shown)
 
 
-def queue(request: Request) -> Response:
+async def queue(request: Request) -> Response:
     """The review queue: one event to decide on, and those that come next."""
-    return _queue(request, request.query_params.get("at", "0"))
+    console(request).freshener.poke()
+    return await asyncio.to_thread(_queue, request, request.query_params.get("at", "0"))
 
 
 def say(request: Request) -> Response:
-    """An administrator's word on a flow; then back to where it was said."""
-    form = request.state.form
-    review.say(console(request).journal, form.get("flow", ""), form.get("label", ""))
+    """An administrator's word on a flow; then back to where it was said, where it can be taken back."""
+    form, journal = request.state.form, console(request).journal
+    flow = form.get("flow", "")
+    before = review.say(journal, flow, form.get("label", ""))
     if form.get("from") == "review":
-        return _queue(request, form.get("at", "0"))
+        return _queue(request, form.get("at", "0"), flow if before is None else "")
     return RedirectResponse(_back(form.get("from", "")), 303)
+
+
+def unsay(request: Request) -> Response:
+    """Take back what was just said in the queue."""
+    form, journal = request.state.form, console(request).journal
+    if form.get("how") == "skip":
+        review.skip(journal, form.get("flow", ""), 0.0)
+    else:
+        review.unsay(journal, form.get("flow", ""), None)
+    return _queue(request, form.get("at", "0"))
+
+
+def skip(request: Request) -> Response:
+    """Put a flow behind the others."""
+    form = request.state.form
+    review.skip(console(request).journal, form.get("flow", ""))
+    return _queue(request, form.get("at", "0"), form.get("flow", ""), "skip")
 
 
 def exceptions(request: Request) -> Response:
@@ -182,12 +203,12 @@ def query_of(request: Request) -> traffic.Query:
     return msgspec.convert(fields, traffic.Query, strict=False)
 
 
-def _queue(request: Request, asked: str) -> Response:
+def _queue(request: Request, asked: str, undo: str = "", how: str = "label") -> Response:
     items = review.waiting(console(request).journal)
     at = max(0, min(int(asked) if asked.isdecimal() else 0, len(items) - 1))
     current = detail(console(request), items[at].event) if items else None
     template = "decide.html" if request.headers.get("hx-request") else "review.html"
-    return _page(request, template, items=items, at=at, current=current, labels=LABELS)
+    return _page(request, template, items=items, at=at, current=current, labels=LABELS, undo=undo, how=how)
 
 
 async def _served(request: Request, change: Callable[[Console], Any]) -> Response:
@@ -220,6 +241,8 @@ routes = [
     Route("/events/{event}/why", why),
     Route("/review", queue),
     Route("/label", say, methods=["POST"]),
+    Route("/label/undo", unsay, methods=["POST"]),
+    Route("/review/skip", skip, methods=["POST"]),
     Route("/exceptions", exceptions),
     Route("/exceptions", allow, methods=["POST"]),
     Route("/exceptions/{name}/remove", forbid, methods=["POST"]),

@@ -47,7 +47,7 @@ GATES: Final[dict[str, str]] = {
     "latency": "As fast as before",
 }
 
-_REACHED: Final = re.compile(r"(\w+) ([\d.e-]+) reaches the (flag|block) threshold ([\d.e-]+)")
+_REACHED: Final = re.compile(r"(\w+) ([\d.e-]+) reaches the (flag|block) threshold ([\d.e-]+)(?: \((.+)\))?")
 """As `classifier.thresholds` words it."""
 
 
@@ -78,9 +78,10 @@ def why(reason: str) -> str:
     found = _REACHED.fullmatch(reason)
     if not found:
         return reason[:1].upper() + reason[1:]
-    what, score, act, limit = found.groups()
+    what, score, act, limit, lists = found.groups()
     sure = "that this is harmful" if what == "threat" else f"that this is {label(what)}"
-    return f"The filter is {percent(float(score))} sure {sure}; it {act}s from {percent(float(limit))}."
+    counted = f" {lists[:1].upper()}{lists[1:]}." if lists else ""
+    return f"The filter is {percent(float(score))} sure {sure}; it {act}s from {percent(float(limit))}.{counted}"
 
 
 def ago(moment: float, now: float | None = None) -> str:

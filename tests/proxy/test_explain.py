@@ -12,10 +12,11 @@ from classifier.journal import Event, Journal
 from classifier.records import FlowRecord, Label
 from classifier.registry import Registry
 from classifier.scorer import Scorer
+from classifier.shown import url
 from classifier.store import CaptureRow, CaptureWriter
 from classifier.thresholds import Thresholds
 from models import tiny_release
-from proxy.explain import describe, explain, url
+from proxy.explain import describe, explain
 from proxy.judge import Judge
 from proxy.metrics import Metrics
 from proxy.policy import Policy

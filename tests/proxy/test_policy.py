@@ -9,6 +9,7 @@ import pytest
 from classifier.card import OperatingPoint
 from classifier.records import LABELS, FlowRecord, Label, Verdict, threat
 from classifier.thresholds import Thresholds
+from proxy.evidence import Evidence
 from proxy.policy import Decision, Effective, Exemption, Failure, Hosts, Match, Policy, Rule, Scope, share
 
 POINTS = {"http/request": {"threat": {"0.01": OperatingPoint(0.5, 0.01), "0.0001": OperatingPoint(0.9, 0.0001)}}}
@@ -209,3 +210,16 @@ def test_raising_the_percentage_only_adds_clients() -> None:
     assert 60 < len(steps[1]) < 140 and 430 < len(steps[2]) < 570, "five standard deviations of a fair draw"
     assert share("::ffff:10.1.2.3") == share("10.1.2.3")
     assert share("") == 0.0
+
+
+@pytest.mark.parametrize(
+    ("score", "listed", "action"), [(0.6, True, "block"), (0.6, False, "flag"), (0.002, True, "allow")]
+)
+def test_a_list_that_counts_tips_what_is_suspicious_anyway(score: float, listed: bool, action: str) -> None:
+    evidence = [Evidence("feed", Match(hosts=Hosts([".a.example"])), Label.PHISHING, 20.0)]
+    record = FlowRecord(host="www.a.example" if listed else "www.good.example", phase="request")
+    decision = decide(verdict("phishing", score), record, evidence=evidence)
+    assert decision.action == action
+    assert ("feed (phishing, odds x 20)" in decision.evidence) is listed
+    assert decision.evidence in decision.reason
+    assert decision.modelled

@@ -8,11 +8,12 @@ import typer
 from classifier.errors import UserError
 from classifier.journal import Journal
 from classifier.records import FlowRecord
+from classifier.shown import printable
 from classifier.store import CaptureRow, CaptureWriter
 from harness import publish
 from proxy.needed import Needs
 from proxy.policy import Decision
-from proxy.trial import flows, printable, trial
+from proxy.trial import flows, trial
 
 
 @pytest.mark.parametrize(
@@ -84,6 +85,7 @@ def test_the_object_says_what_would_happen_and_why(tmp_path: Path, capsys: pytes
         "reason": "",
         "rule": "",
         "spared": None,
+        "evidence": "",
         "mode": "enforce",
         "mode_cause": "policy.mode",
         "model": "",

@@ -71,3 +71,11 @@ def test_the_rest() -> None:
     assert words.gate("sentinels") == "Known attacks are all caught"
     assert words.gate("brand_new") == "Brand new"
     assert words.reason("brand_new") == ("Brand new", "")
+
+
+def test_lists_that_counted_are_named() -> None:
+    lists = "lists count: feed (phishing, odds x 20); threat 0.5 without them"
+    told = words.why(f"threat 0.95 reaches the block threshold 0.9 ({lists})")
+    assert told.endswith(
+        "it blocks from 90\N{NO-BREAK SPACE}%. Lists count: feed (phishing, odds x 20); threat 0.5 without them."
+    )
