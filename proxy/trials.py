@@ -8,6 +8,7 @@ A trial costs what scoring costs once more. One that cannot be loaded, or that f
 """
 
 import asyncio
+import functools
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from classifier.artifact import Device, Model
 from classifier.errors import UserError
 from classifier.features import Features
 from classifier.journal import Journal
-from classifier.records import FlowRecord
+from classifier.records import FlowRecord, Verdict
 from classifier.registry import Registry
 from classifier.scorer import Scorer
 from proxy.metrics import Metrics
@@ -46,7 +47,10 @@ class Trial:
 
 
 class Trials:
-    """What is on trial. `build` makes the policy over a model's card, `percent` is the canary's share of clients."""
+    """What is on trial. `build` makes the policy over a model's card, `percent` is the canary's share of clients.
+
+    `make` gives the scorer of a model, in another thread than the event loop's.
+    """
 
     def __init__(
         self,
@@ -56,9 +60,10 @@ class Trials:
         journal: Journal,
         build: Callable[[Model], Policy],
         percent: float,
+        make: Callable[[Model], Scorer] = Scorer,
     ) -> None:
         self.registry, self.device, self.metrics, self.journal = registry, device, metrics, journal
-        self.build, self.percent = build, percent
+        self.build, self.percent, self.make = build, percent, make
         self.canary: Trial | None = None
         self.shadow: Trial | None = None
         self._refused: dict[Channel, str] = {}
@@ -80,9 +85,14 @@ class Trials:
         """Let the shadow judge as well and count whether it agrees. Never raises."""
         if (trial := self.shadow) is None:
             return
+        trial.scorer.hear(features, functools.partial(self._compared, trial, record, decision))
+
+    def _compared(self, trial: Trial, record: FlowRecord, decision: Decision, found: Verdict | Exception) -> None:
         other: str = "failed"
         try:
-            other = trial.policy.decide(record, trial.scorer.score(features)).action
+            if isinstance(found, Exception):
+                raise found
+            other = trial.policy.decide(record, found).action
         except Exception as error:
             log.warning("the shadow %s failed on a flow: %s", trial.release, type(error).__name__)
         self.metrics.shadowed(decision.action, other)
@@ -118,14 +128,18 @@ class Trials:
         self.metrics.withdrawn.inc()
 
     async def _bring(self, channel: Channel, release: str | None) -> None:
-        trial = getattr(self, channel)
+        trial: Trial | None = getattr(self, channel)
         if release == (trial.release if trial else None):
             return
         model = None if release is None else await asyncio.to_thread(self.registry.load, release, self.device)
-        self._set(channel, None if model is None else Trial(Scorer(model), self.build(model)))
+        trial = None if model is None else Trial(await asyncio.to_thread(self.make, model), self.build(model))
+        self._set(channel, trial)
         self._refused.pop(channel, None)
         log.info("%s: %s", channel, f"{release} is on trial" if release else "nothing is on trial")
 
     def _set(self, channel: Channel, trial: Trial | None) -> None:
+        before: Trial | None = getattr(self, channel)
         setattr(self, channel, trial)
+        if before is not None:
+            before.scorer.close()
         self.metrics.on_trial(channel, trial.release if trial else "")
