@@ -114,7 +114,10 @@ class Lane:
 
 
 class Lanes:
-    """A model's lanes, warmed. Raises ModelRefused when a lane answers otherwise than the model."""
+    """A model's lanes, warmed; `graphs` says whether they could be captured.
+
+    Raises ModelRefused when a lane answers otherwise than the model.
+    """
 
     def __init__(self, model: Model, shapes: Sequence[Shape] = SHAPES) -> None:
         self.model = model
@@ -130,11 +133,12 @@ class Lanes:
 
     def _make(self, shapes: Sequence[Shape], *, graphs: bool) -> None:
         session = self.model.session(graphs=graphs)
+        self.graphs = graphs and session.get_providers()[0] == CUDA
         self.all = [Lane(session, shape, number) for number, shape in enumerate(sorted(shapes, key=_by_length), 1)]
         for lane in self.all:
             self._prove(lane)
             lane.seconds = _timed(lane)
-            if graphs and session.get_providers()[0] == CUDA:
+            if self.graphs:
                 self._try_graph(lane)
 
     def _try_graph(self, lane: Lane) -> None:

@@ -44,10 +44,11 @@ _WARNING, _FATAL = 2, 4
 _quiet = threading.Lock()
 
 
-def open_session(model: bytes, device: Device, *, graphs: bool = False) -> ort.InferenceSession:
+def open_session(model: bytes, device: Device, *, graphs: bool = False, profile: str = "") -> ort.InferenceSession:
     """Make a session on `device`; `auto` takes CUDA where it works, else the CPU.
 
-    With `graphs` a session on CUDA captures what runs with a `gpu_graph_id`.
+    With `graphs` a session on CUDA captures what runs with a `gpu_graph_id`. A `profile` is the beginning of the path
+    that onnxruntime writes the times and sizes of all kernels to, and is for the CPU.
 
     Raises ModelRefused: "unreadable" when the bytes are no model, "provider" when `cuda` was asked for
     and does not work or when two onnxruntime distributions overwrite each other.
@@ -57,15 +58,17 @@ def open_session(model: bytes, device: Device, *, graphs: bool = False) -> ort.I
     if device == "cuda" and not wanted:
         raise ModelRefused("provider", f"device = cuda, but {_no_cuda()}; use device = auto or cpu")
     if not wanted:
-        return _create(model, [CPU])
+        return _create(model, [CPU], profile=profile)
     cuda = (CUDA, _CUDA_OPTIONS | (_GRAPHS if graphs else {}))
     with LOADING:
         strict = device == "cuda"
         return _create(portable(model), [cuda] if strict else [cuda, CPU], strict=strict)
 
 
-def _create(model: bytes, providers: list[Any], *, strict: bool = False) -> ort.InferenceSession:
+def _create(model: bytes, providers: list[Any], *, strict: bool = False, profile: str = "") -> ort.InferenceSession:
     options = _options()
+    if profile:
+        options.enable_profiling, options.profile_file_prefix = True, profile
     if strict:  # no node may run on the CPU: a slow half-CUDA session is refused instead of served
         options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     with _quiet:  # the severity is the process's; a missing CUDA library would print two lines a session

@@ -18,6 +18,7 @@ from classifier.features import NUMBERS, Features
 from classifier.lanes import Shape
 from classifier.records import Label, Verdict
 from classifier.scorer import BadScore, Late, Overloaded, Scorer
+from gated import Slow
 from models import POISON, QUOTE, tiny_model
 
 SHAPES = (Shape(1, 64), Shape(8, 64), Shape(64, 64), Shape(1, 1024), Shape(16, 1024))
@@ -40,19 +41,6 @@ def model(tmp_path: Path) -> Model:
     return load(tmp_path / "m.onnx", weight=3.0, nan_on_poison=True, release="r1")
 
 
-class Slow(Model):
-    """A model whose own session waits to be let go; its lanes stand still meanwhile."""
-
-    def __init__(self, model: Model) -> None:
-        super().__init__(model.session(graphs=False), model.card, model.release)
-        self.gate = threading.Event()
-        self.gate.set()
-        self.runs = 0
-
-    def session(self, *, graphs: bool) -> Any:
-        return _Gated(super().session(graphs=graphs), self)
-
-
 class Worse(Model):
     """A model that says one thing alone and another in a batch."""
 
@@ -60,21 +48,6 @@ class Worse(Model):
         """Skewed."""
         probabilities, embedding = super().run(tokens, numbers)
         return probabilities / np.float32(2), embedding
-
-
-class _Gated:
-    """onnxruntime's session, held up: the outermost seam."""
-
-    def __init__(self, session: Any, slow: Slow) -> None:
-        self._session, self._slow = session, slow
-
-    def run_with_iobinding(self, *arguments: Any) -> None:
-        self._slow.gate.wait()
-        self._slow.runs += 1
-        self._session.run_with_iobinding(*arguments)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._session, name)
 
 
 async def test_verdicts_are_those_of_the_inline_scorer(model: Model) -> None:

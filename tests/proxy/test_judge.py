@@ -1,7 +1,6 @@
 import asyncio
 import logging
 from pathlib import Path
-from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -10,6 +9,7 @@ from classifier.artifact import Model
 from classifier.batching import Batching
 from classifier.records import FlowRecord, Label
 from classifier.thresholds import Thresholds
+from gated import Slow
 from inside import make_judge
 from models import tiny_model
 from proxy.judge import CONTINUED, where
@@ -75,16 +75,17 @@ async def test_a_verdict_that_is_waited_for_is_of_the_model_and_policy_that_were
     judge.scorer.close()
 
 
-@pytest.mark.parametrize(("cause", "options"), [("deadline", {"deadline": 0.0}), ("overload", {"limit": 0})])
-async def test_a_queue_that_is_full_or_late_is_the_policys_to_decide(
-    tmp_path: Path, cause: str, options: dict[str, Any]
-) -> None:
+@pytest.mark.parametrize(("cause", "limit"), [("deadline", 1), ("overload", 0)])
+async def test_a_queue_that_is_full_or_late_is_the_policys_to_decide(tmp_path: Path, cause: str, limit: int) -> None:
     registry = CollectorRegistry()
     judge = make_judge(tmp_path, registry=registry, on_failure={cause: "block"})
-    judge.scorer = Batching(judge.scorer.model, **options)
+    slow = Slow(judge.scorer.model)
+    judge.scorer = Batching(slow, deadline=0.05, limit=limit)
+    slow.gate.clear()
     judged = await judge.wait(lambda: ATTACK, "request")
     assert (judged.decision.action, judged.verdict) == ("block", None)
     assert registry.get_sample_value("sluice_failures_total", {"cause": cause}) == 1
+    slow.gate.set()
     judge.scorer.close()
 
 
