@@ -18,7 +18,7 @@ import numpy.typing as npt
 from classifier.card import Golden, ModelCard, ModelRefused, OperatingPoint, decode, write_card
 from classifier.features import NUMBERS, SCHEMA
 from classifier.records import LABELS
-from classifier.runtime import CUDA, Device, open_session
+from classifier.runtime import CUDA, TURN, Device, open_session
 
 __all__ = ["Device", "Golden", "Model", "ModelCard", "ModelRefused", "OperatingPoint", "read_card", "write_card"]
 
@@ -35,8 +35,8 @@ Floats = npt.NDArray[np.float32]
 class Model:
     """A loaded model that proved it can serve. Safe to run from several threads; holds no file open."""
 
-    def __init__(self, session: Any, card: ModelCard, release: str) -> None:
-        self._session = session
+    def __init__(self, session: Any, card: ModelCard, release: str, data: bytes = b"") -> None:
+        self._session, self._data = session, data
         self.card = card
         self.release = release
         """The registry's id; for a loose file the card's, else the start of the file's digest."""
@@ -54,13 +54,28 @@ class Model:
         card, golden = decode(session.get_modelmeta().custom_metadata_map)
         _prove_card(card)
         _prove_signature(session)
-        model = cls(session, card, release or card.release or hashlib.sha256(data).hexdigest()[:12])
+        name = release or card.release or hashlib.sha256(data).hexdigest()[:12]
+        # On a GPU the queue makes a session of its own from the bytes; a CPU's memory is spared them.
+        model = cls(session, card, name, data if session.get_providers()[0] == CUDA else b"")
         _prove_golden(model, golden)
         _warm(model)
         return model
 
     def run(self, tokens: npt.NDArray[np.int32], numbers: Floats) -> tuple[Floats, Floats]:
         """Judge windows: tokens int32 [N, L], numbers float32 [N, F] → probabilities [N, labels], embedding [N, D]."""
+        if self.provider == CUDA:
+            with TURN:
+                return self._run(tokens, numbers)
+        return self._run(tokens, numbers)
+
+    def session(self, *, graphs: bool) -> Any:
+        """A session for fixed shapes in one thread, on CUDA a new one that captures if `graphs`. Raises ModelRefused.
+
+        On a CPU, which has no graphs to capture, it is the model's own.
+        """
+        return open_session(self._data, "auto", graphs=graphs) if self._data else self._session
+
+    def _run(self, tokens: npt.NDArray[np.int32], numbers: Floats) -> tuple[Floats, Floats]:
         probabilities, embedding = self._session.run(OUTPUTS, {"tokens": tokens, "numbers": numbers})
         return probabilities, embedding
 

@@ -3,6 +3,9 @@
 A session is made from bytes, never from a path, so that what was verified is what runs.
 `get_available_providers()` lists what was built in, not what works: only `session.get_providers()` after
 creation tells, and a missing CUDA library falls back to the CPU without an error.
+
+On a GPU one thread works at a time. While a CUDA graph is captured, a call of any other thread fails it
+(`cudaStreamCaptureModeGlobal`): runs hold `TURN`, and whoever makes sessions or captures holds `LOADING`.
 """
 
 import contextlib
@@ -16,6 +19,7 @@ from typing import Any, Final, Literal
 import onnxruntime as ort
 
 from classifier.card import ModelRefused
+from classifier.kernels import portable
 
 Device = Literal["auto", "cuda", "cpu"]
 
@@ -27,6 +31,11 @@ _CUDA_OPTIONS: Final = {
     "cudnn_conv_algo_search": "HEURISTIC",
     "arena_extend_strategy": "kSameAsRequested",
 }
+_GRAPHS: Final = {"enable_cuda_graph": "1"}
+TURN: Final = threading.Lock()
+"""Held for a run on a GPU, and for a capture."""
+LOADING: Final = threading.RLock()
+"""Held while a session is made on a GPU, and while its shapes are captured."""
 _BUILDS: Final = tuple(
     f"onnxruntime{suffix}"
     for suffix in ("", "-gpu", "-directml", "-openvino", "-qnn", "-rocm", "-migraphx", "-silicon", "-training")
@@ -35,8 +44,11 @@ _WARNING, _FATAL = 2, 4
 _quiet = threading.Lock()
 
 
-def open_session(model: bytes, device: Device) -> ort.InferenceSession:
+def open_session(model: bytes, device: Device, *, graphs: bool = False, profile: str = "") -> ort.InferenceSession:
     """Make a session on `device`; `auto` takes CUDA where it works, else the CPU.
+
+    With `graphs` a session on CUDA captures what runs with a `gpu_graph_id`. A `profile` is the beginning of the path
+    that onnxruntime writes the times and sizes of all kernels to, and is for the CPU.
 
     Raises ModelRefused: "unreadable" when the bytes are no model, "provider" when `cuda` was asked for
     and does not work or when two onnxruntime distributions overwrite each other.
@@ -45,13 +57,18 @@ def open_session(model: bytes, device: Device) -> ort.InferenceSession:
     wanted = device != "cpu" and _cuda_visible()
     if device == "cuda" and not wanted:
         raise ModelRefused("provider", f"device = cuda, but {_no_cuda()}; use device = auto or cpu")
-    if device == "cuda":
-        return _create(model, [(CUDA, _CUDA_OPTIONS)], strict=True)
-    return _create(model, [(CUDA, _CUDA_OPTIONS), CPU] if wanted else [CPU])
+    if not wanted:
+        return _create(model, [CPU], profile=profile)
+    cuda = (CUDA, _CUDA_OPTIONS | (_GRAPHS if graphs else {}))
+    with LOADING:
+        strict = device == "cuda"
+        return _create(portable(model), [cuda] if strict else [cuda, CPU], strict=strict)
 
 
-def _create(model: bytes, providers: list[Any], *, strict: bool = False) -> ort.InferenceSession:
+def _create(model: bytes, providers: list[Any], *, strict: bool = False, profile: str = "") -> ort.InferenceSession:
     options = _options()
+    if profile:
+        options.enable_profiling, options.profile_file_prefix = True, profile
     if strict:  # no node may run on the CPU: a slow half-CUDA session is refused instead of served
         options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     with _quiet:  # the severity is the process's; a missing CUDA library would print two lines a session

@@ -3,10 +3,12 @@
 `score` judges one record inline (batching gains nothing on a CPU), `score_many` a list for offline work.
 `swap` replaces the model by one reference assignment; each call reads that reference once, so a verdict
 is always of the model it names, and the old model goes when the last call that uses it returns.
+
+`verdict` is what the proxy's hooks await. Here it is ready at once; for a GPU `batching` puts a queue behind it.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -28,6 +30,14 @@ class BadScore(ValueError):
     """The model gave numbers that are not finite; no verdict can be had from them."""
 
 
+class Late(Exception):
+    """No verdict came within the deadline."""
+
+
+class Overloaded(Exception):
+    """Too many records wait for a verdict already."""
+
+
 class Scorer:
     """Judges records with the model of the moment."""
 
@@ -44,11 +54,30 @@ class Scorer:
         old, self._model = self._model, model
         return old
 
+    def prepare(self, model: Model) -> None:
+        """Do what takes long before `swap`, in another thread than the event loop's. Raises ModelRefused."""
+
+    def close(self) -> None:
+        """Judge what waits, and end."""
+
+    async def verdict(self, features: Features) -> Verdict:
+        """As `score`, from wherever this scorer judges. Raises BadScore, Late, Overloaded."""
+        return self.score(features)
+
+    def hear(self, features: Features, told: Callable[[Verdict | Exception], None]) -> None:
+        """Tell a verdict, or why there is none, to somebody who does not wait for it."""
+        try:
+            verdict = self.score(features)
+        except Exception as error:
+            told(error)
+        else:
+            told(verdict)
+
     def score(self, features: Features) -> Verdict:
         """Judge one record; of several windows the one with the highest threat speaks. Raises BadScore."""
         model = self._model
         probabilities, _ = _run(model, features)
-        return _verdict(probabilities[_worst(probabilities)], model.release)
+        return speak(probabilities, model.release)
 
     def score_many(self, rows: Sequence[Features]) -> list[Verdict]:
         """Judge many records, in their order. Raises BadScore."""
@@ -59,7 +88,7 @@ class Scorer:
             probabilities, _ = model.run(tokens, numbers)
             starts = np.flatnonzero(np.diff(owner, prepend=-1))[1:]
             for index, windows in zip(chunk, np.split(probabilities, starts), strict=True):
-                verdicts[index] = _verdict(windows[_worst(windows)], model.release)
+                verdicts[index] = speak(windows, model.release)
         return [verdicts[index] for index in range(len(rows))]
 
     def embed(self, features: Features) -> Floats:
@@ -69,6 +98,11 @@ class Scorer:
         if not (np.isfinite(row).all() and np.isfinite(probabilities).all()):
             raise BadScore("the embedding or a probability is not finite")
         return row
+
+
+def speak(probabilities: Floats, release: str) -> Verdict:
+    """The verdict of the window with the highest threat, probabilities [W, labels]. Raises BadScore."""
+    return _verdict(probabilities[_worst(probabilities)], release)
 
 
 def _run(model: Model, features: Features) -> tuple[Floats, Floats]:

@@ -86,17 +86,17 @@ class Filter:
             self.outgoing.discard(data.server.sockname[:2])
 
     @guarded
-    def http_connect(self, flow: HTTPFlow) -> None:
+    async def http_connect(self, flow: HTTPFlow) -> None:
         """CONNECT: only a name and a port, but a refusal here costs an eighth of a decrypted connection."""
         if _settled(flow):
             return
         trace = self.tunnels.open(flow.client_conn).trace
-        trace.add(self.judge.judge(functools.partial(observe.record, flow, "connect"), "connect"))
+        trace.add(await self.judge.wait(functools.partial(observe.record, flow, "connect"), "connect"))
         if trace.decision is not None and self._apply(flow, trace.decision):
             self._finish(trace, "full")
 
     @guarded
-    def tls_clienthello(self, data: ClientHelloData) -> None:
+    async def tls_clienthello(self, data: ClientHelloData) -> None:
         """The server's name and the client's fingerprint, before anything is decrypted."""
         if data.client_hello.sni == NAME:  # nobody's traffic: `proxy.portal` and `proxy.heartbeat` answer
             return
@@ -107,7 +107,7 @@ class Filter:
             return
         flow_id = tunnel.trace.latest.masked.id if tunnel.trace.latest else data.context.client.id
         look = functools.partial(observe.hello, data, flow_id)
-        judged = self.judge.judge(look, "connect")
+        judged = await self.judge.wait(look, "connect")
         tunnel.ja4 = judged.masked.ja4
         tunnel.trace.add(judged)
         if tunnel.trace.blocks:  # the page is ours to show: the server need not be asked
@@ -137,18 +137,18 @@ class Filter:
             log.warning("a server passes unread from now on: its clients take no other certificate (policy.pinned)")
 
     @guarded
-    def requestheaders(self, flow: HTTPFlow) -> None:
+    async def requestheaders(self, flow: HTTPFlow) -> None:
         """A body that is announced to be long is judged by its head, now."""
         if not _settled(flow) and (observe.announced(flow.request) or 0) > HELD:
-            self._pass(flow, "request")
+            await self._pass(flow, "request")
 
     @guarded
-    def request_overflow(self, flow: HTTPFlow) -> None:
+    async def request_overflow(self, flow: HTTPFlow) -> None:
         """A body whose length was not announced has grown long."""
-        self._pass(flow, "request")
+        await self._pass(flow, "request")
 
     @guarded
-    def request(self, flow: HTTPFlow) -> None:
+    async def request(self, flow: HTTPFlow) -> None:
         """The whole request, unless it streamed by."""
         if KEY not in flow.metadata and not _settled(flow) and (reply := self.desk.answer(flow)) is not None:
             respond.answer(flow, reply)
@@ -158,25 +158,25 @@ class Filter:
             return
         refused = self._refused(flow)
         if refused is None:
-            self._judge(flow, trace, "request")
+            await self._judge(flow, trace, "request")
         else:
             trace.decision = refused
             self._apply(flow, refused)
 
     @guarded
-    def responseheaders(self, flow: HTTPFlow) -> None:
+    async def responseheaders(self, flow: HTTPFlow) -> None:
         """A body that is long or live is judged by its head, now."""
         if _ours(flow) and observe.endless(flow, HELD):
-            self._pass(flow, "response")
+            await self._pass(flow, "response")
 
     @guarded
-    def response_overflow(self, flow: HTTPFlow) -> None:
+    async def response_overflow(self, flow: HTTPFlow) -> None:
         """A body whose length was not announced has grown long."""
         if _ours(flow):
-            self._pass(flow, "response")
+            await self._pass(flow, "response")
 
     @guarded
-    def response(self, flow: HTTPFlow) -> None:
+    async def response(self, flow: HTTPFlow) -> None:
         """The whole response, unless it streamed by; the flow's end, unless it becomes a WebSocket."""
         trace: Trace | None = flow.metadata.get(KEY)
         if trace is None or trace.done:
@@ -184,7 +184,7 @@ class Filter:
         if trace.decision is not None and trace.blocks:  # the origin's body may have been written into our answer
             self._apply(flow, trace.decision)
         elif "streamed" not in trace.passing and trace.latest is not None:
-            self._judge(flow, trace, "response")
+            await self._judge(flow, trace, "response")
         if flow.websocket is not None:
             trace.partial = True
             self.metrics.missed("websocket")
@@ -204,20 +204,20 @@ class Filter:
         if isinstance(subject, HTTPFlow) and not subject.error:
             respond.apply(subject, self.judge.failed("exception"))
 
-    def _pass(self, flow: HTTPFlow, side: Side) -> None:
+    async def _pass(self, flow: HTTPFlow, side: Side) -> None:
         """Judge what there is of a body that will not be held; unless that blocks, let it pass, counted."""
         trace = self._trace(flow)
         reason = _PASSING[side]
         trace.partial = True
-        self._judge(flow, trace, side, reason)
+        await self._judge(flow, trace, side, reason)
         if not trace.blocks:
             trace.passing[reason] = respond.stream(flow, side)
             self.metrics.missed(reason)
 
-    def _judge(self, flow: HTTPFlow, trace: Trace, phase: Phase, part: Cause | None = None) -> None:
+    async def _judge(self, flow: HTTPFlow, trace: Trace, phase: Phase, part: Cause | None = None) -> None:
         tunnel = self.tunnels.get(flow.client_conn)
         look = functools.partial(observe.record, flow, phase, tunnel.ja4 if tunnel else "")
-        judged = self.judge.judge(look, phase, part, rehearsal=trace.rehearsal)
+        judged = await self.judge.wait(look, phase, part, rehearsal=trace.rehearsal)
         trace.add(judged)
         if judged.verdict is None:
             trace.partial = True

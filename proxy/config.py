@@ -159,6 +159,7 @@ class ModelTable(Section):
     """`[model]`. `registry` is a state directory whose releases are served; empty for our own."""
 
     device: Literal["auto", "cuda", "cpu"] = "auto"
+    batching: Literal["auto", "on", "off"] = "auto"
     registry: Path_ | None = None
     channel: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")] = "stable"
     canary_percent: Annotated[float, Field(ge=0, le=100)] = 10.0

@@ -1,7 +1,8 @@
 """One record judged: masked, scored, decided, counted, and written down where it must be explainable.
 
-Runs inside a hook, on the event loop: a small model on a CPU answers faster than a queue would. Nothing here raises:
-mitmproxy would swallow the exception and let the flow pass, so every failure becomes the policy's decision instead.
+Runs inside a hook, on the event loop: a small model on a CPU answers faster than a queue would, a GPU's queue is waited
+for. Nothing here raises: mitmproxy would swallow the exception and let the flow pass, so every failure becomes the
+policy's decision instead.
 """
 
 import logging
@@ -19,7 +20,7 @@ from classifier.features import Features, vectorize
 from classifier.journal import Event, Journal
 from classifier.masking import mask
 from classifier.records import FlowRecord, Phase, Verdict
-from classifier.scorer import BadScore, Scorer
+from classifier.scorer import BadScore, Late, Overloaded, Scorer
 from proxy.drift import Drift
 from proxy.metrics import Metrics
 from proxy.needed import Needs
@@ -53,11 +54,21 @@ class Judge:
         self.permitted: Callable[[FlowRecord, Decision], str] = _nobody
         """The event whose block the client of a record was allowed to pass by (`proxy.desk`)."""
 
-    def judge(
+    def judge(self, observe: Callable[[], FlowRecord], phase: Phase, part: Cause | None = None) -> Judgement:
+        """As `wait`, at once: for a scorer that is no queue."""
+        try:
+            self.wait(observe, phase, part).send(None)
+        except StopIteration as done:
+            judged: Judgement = done.value
+            return judged
+        raise RuntimeError("the scorer is a queue, and this is no place to wait for it")
+
+    async def wait(
         self, observe: Callable[[], FlowRecord], phase: Phase, part: Cause | None = None, *, rehearsal: bool = False
     ) -> Judgement:
         """Judge what `observe` gives. `part` says why it is not the whole of the flow, if it is not.
 
+        Model and policy are those of the moment this begins, whatever is swapped while a verdict is waited for.
         A `rehearsal` (`proxy.rehearsal`) is judged by the release in service as any flow is, and leaves no trace: it is
         not counted, tried on, written down or permitted.
         """
@@ -65,26 +76,29 @@ class Judge:
         verdict = features = None
         cause = part
         trial, seconds = None, 0.0
-        release = self.scorer.model.release
+        release, policy = self.scorer.model.release, self.policy
         try:
             record = observe()
             if rehearsal:  # what is said of clients on this machine is not meant
                 record = msgspec.structs.replace(record, client="")
             trial = self.trials.deciding(record.client) if self.trials and not rehearsal else None
             scorer = self.scorer if trial is None else trial.scorer
-            release = scorer.model.release
+            release, policy = scorer.model.release, policy if trial is None else trial.policy
             started = time.perf_counter()
             masked = mask(record)
             features = vectorize(masked)
-            verdict = scorer.score(features)
+            verdict = await scorer.verdict(features)
             seconds = time.perf_counter() - started
             self.metrics.score_seconds.observe(seconds)
         except BadScore:
             cause = "nan"
+        except Late:
+            cause = "deadline"
+        except Overloaded:
+            cause = "overload"
         except Exception as error:
             log.error("a flow could not be judged: %s", where(error))
             cause = "exception"
-        policy = self.policy if trial is None else trial.policy
         decision = self._decide(policy, record, verdict, cause)
         if rehearsal:
             return Judgement(decision, masked, verdict, features, release)

@@ -77,6 +77,7 @@ class Reloader:
                 if release == self._refused and not force:
                     return None, f"{release} was refused"
                 model = await asyncio.to_thread(self.registry.load, release, self.device)
+                await asyncio.to_thread(self.judge.scorer.prepare, model)
             except UserError as error:
                 return self._refuse(error, force)
             except Exception as error:

@@ -21,6 +21,7 @@ from mitmproxy.options import Options
 from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from classifier import batching
 from classifier.artifact import Model
 from classifier.errors import UserError
 from classifier.journal import Journal
@@ -110,7 +111,8 @@ async def _proxy(
     source: Callable[[], Settings],
 ) -> None:
     model = await _load(parts)
-    judge = Judge(Scorer(model), live.build(parts.settings, parts.folder, model), parts.metrics, parts.journal)
+    scorer = await asyncio.to_thread(_scorer, parts.settings, model)
+    judge = Judge(scorer, live.build(parts.settings, parts.folder, model), parts.metrics, parts.journal)
     parts.metrics.serving(model.release, model.provider)
     parts.metrics.under(parts.settings.mode, parts.settings.cause)
     addon = _filter(parts, judge)
@@ -144,11 +146,16 @@ async def _proxy(
     tasks.append(group.create_task(_heartbeat(parts, master, rehearsal).run()))
     await _until_stopped(master, addon, reloader, policies)
     await running
+    judge.scorer.close()
 
 
 def _trials(parts: Parts, build: Callable[[Model], Policy]) -> Trials:
-    table = parts.settings.model
-    return Trials(parts.registry, table.device, parts.metrics, parts.journal, build, table.canary_percent)
+    table, make = parts.settings.model, functools.partial(_scorer, parts.settings)
+    return Trials(parts.registry, table.device, parts.metrics, parts.journal, build, table.canary_percent, make)
+
+
+def _scorer(settings: Settings, model: Model) -> Scorer:
+    return batching.scorer(model, settings.model.batching)
 
 
 def assemble(settings: Settings, folder: Path, trusted: Path) -> Parts:

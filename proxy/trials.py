@@ -3,14 +3,15 @@
     channels/shadow   judges every flow too and decides nothing
     channels/canary   decides for a share of the clients (`[model] canary_percent`)
 
-A canary is withdrawn when its clients fare worse than the others (`rollout.objection`), either of the two when it misses
-a known attack that the release in service catches (`sentry`): that is looked at before a canary decides anything, again
+A canary is withdrawn when its clients fare worse than the others (`rollout.objection`), either of the two when it
+misses a known attack that the release in service catches (`sentry`): that is looked at before a canary decides, again
 every `LOOK` seconds, and whenever the policy or the release in service has changed.
 
 A trial costs what scoring costs once more. One that cannot be loaded, or that fails on a flow, harms nobody.
 """
 
 import asyncio
+import functools
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -21,7 +22,7 @@ from classifier.artifact import Device, Model
 from classifier.errors import UserError
 from classifier.features import Features
 from classifier.journal import Journal
-from classifier.records import FlowRecord
+from classifier.records import FlowRecord, Verdict
 from classifier.registry import Registry
 from classifier.scorer import Scorer
 from classifier.sentinels import sentinels
@@ -60,8 +61,10 @@ class Trial:
 
 
 class Trials:
-    """What is on trial. `build` makes the policy over a model's card, `percent` is the canary's share of clients,
-    `watched` are the attacks that must not be missed.
+    """What is on trial. `build` makes the policy over a model's card, `percent` is the canary's share of clients.
+
+    `watched` are the attacks that must not be missed; `make` gives the scorer of a model, in another thread than the
+    event loop's.
     """
 
     def __init__(
@@ -73,9 +76,10 @@ class Trials:
         build: Callable[[Model], Policy],
         percent: float,
         watched: Sequence[FlowRecord] | None = None,
+        make: Callable[[Model], Scorer] = Scorer,
     ) -> None:
         self.registry, self.device, self.metrics, self.journal = registry, device, metrics, journal
-        self.build, self.percent = build, percent
+        self.build, self.percent, self.make = build, percent, make
         self.canary: Trial | None = None
         self.shadow: Trial | None = None
         self._sentry = Sentry(sentinels() if watched is None else watched)
@@ -100,9 +104,14 @@ class Trials:
         """Let the shadow judge as well and count whether it agrees. Never raises."""
         if (trial := self.shadow) is None:
             return
+        trial.scorer.hear(features, functools.partial(self._compared, trial, record, decision))
+
+    def _compared(self, trial: Trial, record: FlowRecord, decision: Decision, found: Verdict | Exception) -> None:
         other: str = "failed"
         try:
-            other = trial.policy.decide(record, trial.scorer.score(features)).action
+            if isinstance(found, Exception):
+                raise found
+            other = trial.policy.decide(record, found).action
         except Exception as error:
             log.warning("the shadow %s failed on a flow: %s", trial.release, type(error).__name__)
         self.metrics.shadowed(decision.action, other)
@@ -159,14 +168,18 @@ class Trials:
         self.metrics.withdrawn.inc()
 
     async def _bring(self, channel: Channel, release: str | None) -> None:
-        trial = getattr(self, channel)
+        trial: Trial | None = getattr(self, channel)
         if release == (trial.release if trial else None):
             return
         model = None if release is None else await asyncio.to_thread(self.registry.load, release, self.device)
-        self._set(channel, None if model is None else Trial(Scorer(model), self.build(model)))
+        trial = None if model is None else Trial(await asyncio.to_thread(self.make, model), self.build(model))
+        self._set(channel, trial)
         self._refused.pop(channel, None)
         log.info("%s: %s", channel, f"{release} is on trial" if release else "nothing is on trial")
 
     def _set(self, channel: Channel, trial: Trial | None) -> None:
+        before: Trial | None = getattr(self, channel)
         setattr(self, channel, trial)
+        if before is not None:
+            before.scorer.close()
         self.metrics.on_trial(channel, trial.release if trial else "")

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -15,8 +15,11 @@ from classifier.errors import UserError
 
 if TYPE_CHECKING:
     from proxy.bench.run import Outcome, Plan
+    from proxy.bench.scorer import Plan as Batches
 
 SECONDS: Final = 4.0
+
+Device = Literal["auto", "cuda", "cpu"]
 
 
 class What(StrEnum):
@@ -24,10 +27,13 @@ class What(StrEnum):
 
     TRAFFIC = "traffic"
     SCORING = "scoring"
+    SCORER = "scorer"
 
 
 def bench(
-    what: Annotated[What, typer.Argument(help="Whole servers, or the judging of one record.")] = What.TRAFFIC,
+    what: Annotated[
+        What, typer.Argument(help="Whole servers, the judging of one record, or of batches (for a GPU).")
+    ] = What.TRAFFIC,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the figures as JSON.")] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Turns of each variant.")] = 5,
     seconds: Annotated[float, typer.Option(min=0.1, help="Seconds of a turn.")] = SECONDS,
@@ -36,12 +42,19 @@ def bench(
         Path,
         typer.Option(help="Whose stable release is measured, if it has one.", envvar="SLUICE_STATE"),
     ] = Path("state"),
+    device: Annotated[Device, typer.Option(help="`scorer`: where it runs.")] = "auto",
+    model: Annotated[str, typer.Option(metavar="ID|PATH", help="`scorer`: another release or a model file.")] = "",
+    rows: Annotated[
+        list[int] | None, typer.Option(min=1, help="`scorer`: only this batch size; again for more.")
+    ] = None,
+    rate: Annotated[float, typer.Option(min=1, help="`scorer`: flows a second offered to the queue.")] = 10_000.0,
 ) -> None:
     """Measure requests per second and latency against stock mitmdump, on loopback.
 
     Three servers take turns: stock mitmdump, our core without the filter, and the proxy as it is shipped (requests and
     responses scored, captures and metrics on). Compare the ratios; the absolute figures are this machine's, now.
-    `scoring` measures in this process what judging one record costs, by stage, size and phase.
+    `scoring` measures in this process what judging one record costs, by stage, size and phase, `scorer` how many flows
+    a second are judged in batches, how long they wait in a queue, and how far that is from what the device can do.
     """
     from proxy.bench import machine
     from proxy.bench.run import Plan
@@ -50,6 +63,11 @@ def bench(
         _writable(json)
     if what is What.SCORING:
         _scoring(rounds, state, json)
+        return
+    if what is What.SCORER:
+        from proxy.bench.scorer import Plan as Batches
+
+        _scorer(Batches(device, tuple(rows or ()), rate, seconds), model, state, json)
         return
     plan = Plan(rounds, seconds, connections, state if (state / "models").is_dir() else None)
     before = machine.describe()
@@ -78,6 +96,26 @@ def _scoring(rounds: int, state: Path, file: Path | None) -> None:
         f"Processor time of one thread, medians of {rounds * cost.COUNT} flows a line, release {model.release}; body: "
         "bytes of the request's; a response is judged with its request, which was masked and read before."
     )
+
+
+def _scorer(plan: "Batches", name: str, state: Path, file: Path | None) -> None:
+    from rich.console import Console
+
+    from classifier.artifact import Model
+    from classifier.offline import source
+    from proxy.bench import machine, scorer, sheet
+
+    found = source(name, state)
+    model = Model.from_bytes(found.data, plan.device, release=found.release)
+    before = machine.describe()
+    with _bar(scorer.count(plan)) as tell:
+        outcome = scorer.measure(model, found.data, plan, tell)
+    if file is not None:
+        file.write_text(codec.dumps(scorer.document(outcome, before, plan), indent=2) + "\n", "utf-8")
+        file.with_suffix(".svg").write_text(sheet.plot(outcome), "utf-8")
+    print(_machine(before))
+    Console(width=None if sys.stdout.isatty() else 120).print(sheet.table(outcome))
+    print("\n".join(sheet.remarks(outcome)))
 
 
 def _measure(plan: "Plan") -> "Outcome":

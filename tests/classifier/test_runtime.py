@@ -6,7 +6,7 @@ from pathlib import Path
 import onnxruntime
 import pytest
 
-from classifier import runtime
+from classifier import registry, runtime
 from classifier.card import ModelRefused
 from classifier.runtime import CPU, open_session
 from models import tiny_model
@@ -45,6 +45,14 @@ def test_a_device_without_its_libraries_falls_back_on_auto_and_is_refused_on_cud
 def test_with_a_gpu_cuda_is_taken(tmp_path: Path) -> None:
     model = tiny_model(tmp_path / "m.onnx").read_bytes()
     assert open_session(model, "cuda").get_providers()[0] == runtime.CUDA
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not runtime.has_nvidia(), reason="no NVIDIA device")
+@pytest.mark.parametrize("graphs", [False, True])
+def test_with_a_gpu_every_operator_of_the_shipped_model_runs_there(graphs: bool) -> None:
+    model = (registry.base() / registry.MODEL).read_bytes()
+    assert open_session(model, "cuda", graphs=graphs).get_providers()[0] == runtime.CUDA
 
 
 def test_two_builds_of_onnxruntime_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,3 +1,4 @@
+import asyncio
 import logging
 from pathlib import Path
 
@@ -5,10 +6,15 @@ import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
+from classifier.artifact import Model
+from classifier.batching import Batching
 from classifier.records import FlowRecord, Label
+from classifier.thresholds import Thresholds
+from gated import Slow
 from inside import make_judge
+from models import tiny_model
 from proxy.judge import CONTINUED, where
-from proxy.policy import Exemption, Match
+from proxy.policy import Exemption, Match, Policy
 
 ATTACK = FlowRecord(id="1", host="a.example", method="GET", path="/?q='", time=5.0)
 CALM = FlowRecord(id="2", host="a.example", method="GET", path="/", time=5.0)
@@ -64,6 +70,43 @@ def test_an_exception_is_the_policys_to_decide(
     assert "RuntimeError at inside.py" in caplog.text
     assert "hunter2" not in caplog.text
     assert (judge.journal.find(judged.decision.event) is not None) == (action == "block")
+
+
+async def test_a_verdict_that_is_waited_for_is_of_the_model_and_policy_that_were_asked(tmp_path: Path) -> None:
+    judge = make_judge(tmp_path)
+    old, policy = judge.scorer.model, judge.policy
+    judge.scorer = Batching(old)
+    judged = asyncio.ensure_future(judge.wait(lambda: ATTACK, "request"))
+    await asyncio.sleep(0)
+    judge.scorer.swap(Model.load(tiny_model(tmp_path / "new.onnx", label=Label.XSS, release="new")))
+    judge.policy = Policy(Thresholds({}), mode="monitor")
+    found = await judged
+    assert (found.release, found.decision.label, found.decision.enforced) == (old.release, Label.SQLI, True)
+    judge.policy = policy
+    assert (await judge.wait(lambda: ATTACK, "request")).decision.label is Label.XSS
+    judge.scorer.close()
+
+
+@pytest.mark.parametrize(("cause", "limit"), [("deadline", 1), ("overload", 0)])
+async def test_a_queue_that_is_full_or_late_is_the_policys_to_decide(tmp_path: Path, cause: str, limit: int) -> None:
+    registry = CollectorRegistry()
+    judge = make_judge(tmp_path, registry=registry, on_failure={cause: "block"})
+    slow = Slow(judge.scorer.model)
+    judge.scorer = Batching(slow, deadline=0.05, limit=limit)
+    slow.gate.clear()
+    judged = await judge.wait(lambda: ATTACK, "request")
+    assert (judged.decision.action, judged.verdict) == ("block", None)
+    assert registry.get_sample_value("sluice_failures_total", {"cause": cause}) == 1
+    slow.gate.set()
+    judge.scorer.close()
+
+
+async def test_a_queue_cannot_be_judged_with_at_once(tmp_path: Path) -> None:
+    judge = make_judge(tmp_path)
+    judge.scorer = Batching(judge.scorer.model)
+    with pytest.raises(RuntimeError, match="queue"):
+        judge.judge(lambda: ATTACK, "request")
+    judge.scorer.close()
 
 
 def test_a_flow_that_cannot_be_read_is_a_failure_too(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """Releases on trial: found in their channels, judging for some or for none, and gone when something speaks against."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from classifier.artifact import Model
+from classifier.batching import Batching
 from classifier.records import FlowRecord, Label
 from classifier.registry import Registry
 from classifier.thresholds import Thresholds
@@ -111,6 +113,21 @@ async def test_a_shadow_that_fails_harms_nobody(
     record = FlowRecord(id="1", client="c", host="a.example", method="GET", path="/?q='" + "~" * 50, time=5.0)
     assert judge.judge(lambda: record, "request").decision.action == "block"
     assert metrics.get_sample_value("sluice_shadow_flows_total", {"action": "block", "shadow": "failed"}) == 1
+
+
+async def test_behind_a_queue_a_shadow_is_compared_and_nobody_waits_for_it(
+    judge: Judge, registry: Registry, tmp_path: Path, metrics: CollectorRegistry
+) -> None:
+    trials(judge).make = Batching
+    publish(registry, tmp_path, "shadow", weight=0.1)
+    await trials(judge).follow(judge.scorer.model.release)
+    assert judge.judge(attack, "request").decision.action == "block"
+    told = {"action": "block", "shadow": "allow"}
+    while metrics.get_sample_value("sluice_shadow_flows_total", told) == 0:
+        await asyncio.sleep(0.01)
+    assert metrics.get_sample_value("sluice_shadow_flows_total", told) == 1
+    registry.withdraw("shadow")
+    await trials(judge).follow(judge.scorer.model.release)
 
 
 async def test_the_release_in_service_is_not_tried_against_itself(
