@@ -22,6 +22,7 @@ from proxy.metrics import Metrics
 from proxy.needed import Needs
 from proxy.policy import Cause, Decision, Failure, Policy
 from proxy.trials import Trials
+from proxy.verdicts import Verdicts
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +41,14 @@ class Judgement(NamedTuple):
 
 
 class Judge:
-    """Judges with one scorer under one policy; `policy` is replaced together with the model."""
+    """Judges with one scorer under one policy; `policy` is replaced together with the model.
 
-    def __init__(self, scorer: Scorer, policy: Policy, metrics: Metrics, journal: Journal) -> None:
+    `cache` verdicts are remembered (`proxy.verdicts`), none while a canary is tried: it is to be compared fairly.
+    """
+
+    def __init__(self, scorer: Scorer, policy: Policy, metrics: Metrics, journal: Journal, *, cache: int = 0) -> None:
         self.scorer, self.policy, self.metrics, self.journal = scorer, policy, metrics, journal
+        self.verdicts = Verdicts(cache, metrics.remembered)
         self.needs = Needs(journal)
         self.trials: Trials | None = None
         self.permitted: Callable[[FlowRecord, Decision], str] = _nobody
@@ -64,7 +69,8 @@ class Judge:
             started = time.perf_counter()
             masked = mask(record)
             features = vectorize(masked)
-            verdict = scorer.score(features)
+            remembers = self.trials is None or self.trials.canary is None
+            verdict = self.verdicts.score(scorer, features) if remembers else scorer.score(features)
             seconds = time.perf_counter() - started
             self.metrics.score_seconds.observe(seconds)
         except BadScore:

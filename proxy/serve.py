@@ -107,7 +107,8 @@ async def _proxy(
     source: Callable[[], Settings],
 ) -> None:
     model = await _load(parts)
-    judge = Judge(Scorer(model), live.build(parts.settings, parts.folder, model), parts.metrics, parts.journal)
+    policy = live.build(parts.settings, parts.folder, model)
+    judge = Judge(Scorer(model), policy, parts.metrics, parts.journal, cache=parts.settings.model.cache)
     parts.metrics.serving(model.release, model.provider)
     parts.metrics.under(parts.settings.mode, parts.settings.cause)
     addon = _filter(parts, judge)
