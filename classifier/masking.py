@@ -22,8 +22,8 @@ import msgspec
 from classifier.escapes import has_escape, through
 from classifier.fields import is_secret, mask_fields, mask_form
 from classifier.packed import MAGIC, blank_packed
-from classifier.recent import Recent, both
-from classifier.records import BODY_CAP, REPLY_CAP, FlowRecord
+from classifier.recent import Recent, both, total
+from classifier.records import BODY_CAP, REPLY_CAP, FlowRecord, Headers
 from classifier.symbols import blank, blank_basic, settle
 from classifier.tokens import mask_tokens
 
@@ -40,9 +40,9 @@ def mask(record: FlowRecord) -> FlowRecord:
     changed: dict[str, Any] = {}
     if record.path and (path := mask_path(record.path)) != record.path:
         changed["path"] = path
-    if (asked := tuple(map(_HEADERS.__getitem__, record.request_headers))) != record.request_headers:
+    if (asked := _ASKED[record.request_headers]) != record.request_headers:
         changed["request_headers"] = asked
-    if (told := tuple(map(_HEADERS.__getitem__, record.response_headers))) != record.response_headers:
+    if (told := _headers(record.response_headers)) != record.response_headers:
         changed["response_headers"] = told
     for name, cap in _CAPS:
         body: bytes = getattr(record, name)
@@ -94,6 +94,10 @@ def _header(header: tuple[str, str]) -> tuple[str, str]:
         return header
     masked = _MASKS[kind](value)
     return header if masked == value else (name, masked)
+
+
+def _headers(headers: Headers) -> Headers:
+    return tuple(map(_HEADERS.__getitem__, headers))
 
 
 def _cookies(value: str) -> str:
@@ -157,6 +161,7 @@ _MASKS: Final[dict[Kind, Callable[[str], str]]] = {
     "text": mask_text,
 }
 _HEADERS: Final = Recent(_header, both, 1 << 18)
+_ASKED: Final = Recent(_headers, total, 1 << 18)
 _PATHS: Final = Recent(_target, len, 1 << 18)
 _BODIES: Final = Recent(_whole_body, len, 1 << 20)
 """Most repeat, and a request is judged when it is asked and again when it is answered."""

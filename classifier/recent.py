@@ -41,3 +41,8 @@ class Recent[Key: Hashable, Value](dict[Key, Value]):
 def both(pair: tuple[str, str] | tuple[str, bytes]) -> int:
     """Characters of a pair: of a header's name and value, of a path and a body."""
     return len(pair[0]) + len(pair[1])
+
+
+def total(pairs: tuple[tuple[str, str], ...]) -> int:
+    """Characters of a list of headers."""
+    return sum(map(both, pairs))

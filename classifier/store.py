@@ -27,8 +27,11 @@ log = logging.getLogger(__name__)
 
 _TICK: Final = 0.5
 """Seconds between flushes: half of what a crash may lose."""
-_BATCH: Final = 64
-"""Rows encoded at once. Encoding holds the interpreter lock, and a proxy's event loop waits for it meanwhile."""
+_BATCH: Final = 256
+"""Rows encoded at once: enough to share the cost of a batch (18 µs a row against 44 with 64 rows), few enough for a
+proxy's event loop, which waits for the interpreter lock meanwhile, a column at a time."""
+_BATCH_BYTES: Final = 128 * 1024
+"""Bytes of bodies that end a batch before that."""
 _STREAM_BYTES: Final = 64 * 1024 * 1024
 """A stream that reaches this is sealed whatever its rows and age."""
 _SWEEP: Final = 60.0
@@ -108,9 +111,12 @@ class CaptureWriter:
 
     def _take(self) -> list[CaptureRow]:
         rows: list[CaptureRow] = []
+        room = min(_BATCH, max(1, self.rows - (self._stream.rows if self._stream else 0)))
+        size = 0
         try:
-            while len(rows) < _BATCH:
+            while len(rows) < room and size < _BATCH_BYTES:
                 rows.append(self._queue.get_nowait())
+                size += len(rows[-1].record.request_body) + len(rows[-1].record.response_body)
         except Empty:
             pass
         return rows

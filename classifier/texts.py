@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from classifier.decoding import EXCERPT, MAX_WRAPPED, UNWRAPPED, decode, excerpt, is_plain, nested, wrapped
-from classifier.recent import Recent, both
+from classifier.recent import Recent, both, total
 from classifier.records import BODY_CAP, FlowRecord, Headers
 
 SEGMENTS: Final = (
@@ -78,7 +78,7 @@ class _Read(NamedTuple):
 def texts(record: FlowRecord) -> tuple[list[bytes], int]:
     """The bytes of each segment (index = segment number), and how many decoding rounds the request took."""
     path, query, body, rounds, odd, hidden = _REQUESTS[record.path, (record.message or record.request_body)[:BODY_CAP]]
-    headers = _read(record.request_headers)
+    headers = _LISTS[record.request_headers]
     if headers.odd:
         odd = odd + headers.odd
     if headers.wrapped:
@@ -176,6 +176,7 @@ def _value(header: tuple[str, str]) -> _Value | None:
 
 
 _VALUES: Final = Recent(_value, both, 1 << 18)
+_LISTS: Final = Recent(_read, total, 1 << 18)
 _TOGETHER: Final = Recent(_read_together, lambda values: sum(map(len, values)), 1 << 17)
 
 

@@ -68,12 +68,10 @@ class Thresholds:
     def judge(self, record: FlowRecord, verdict: Verdict) -> Finding:
         """As `decide`, with the label that the action is about."""
         limits = self._limits.get(f"{record.kind}/{record.phase}", self._default)
-        named = leading(verdict)
-        best = _compare(limits.get(THREAT), verdict.threat, named, THREAT)
+        best = _compare(limits.get(THREAT), verdict.threat, verdict, THREAT)
         for name, own in limits.items():
-            if name != THREAT and _RANK[best.action] < _RANK["block"]:
-                label = Label(name)
-                found = _compare(own, verdict.scores.get(label, 0.0), label, name)
+            if name != THREAT and best.action != "block":
+                found = _compare(own, verdict.scores.get(Label(name), 0.0), verdict, name)
                 if _RANK[found.action] > _RANK[best.action]:
                     best = found
         return best if best.action != "allow" else Finding("allow", verdict.label, "below every threshold")
@@ -117,11 +115,23 @@ def _over(card: Limits, own: Limits) -> Limits:
     return Limits(flag, card.block if own.block is None else own.block)
 
 
-def _compare(limits: Limits | None, score: float, label: Label, name: str) -> Finding:
+def _compare(limits: Limits | None, score: float, verdict: Verdict, name: str) -> Finding:
     if limits is None:
-        return Finding("allow", label, "")
+        return _NOTHING
     if limits.block is not None and score >= limits.block:
-        return Finding("block", label, f"{name} {score:.4g} reaches the block threshold {limits.block:.4g}")
+        return Finding(
+            "block", _label(name, verdict), f"{name} {score:.4g} reaches the block threshold {limits.block:.4g}"
+        )
     if limits.flag is not None and score >= limits.flag:
-        return Finding("flag", label, f"{name} {score:.4g} reaches the flag threshold {limits.flag:.4g}")
-    return Finding("allow", label, "")
+        return Finding(
+            "flag", _label(name, verdict), f"{name} {score:.4g} reaches the flag threshold {limits.flag:.4g}"
+        )
+    return _NOTHING
+
+
+_NOTHING: Final = Finding("allow", Label.BENIGN, "")
+
+
+def _label(name: str, verdict: Verdict) -> Label:
+    """What a limit of this name is about; asked for only where it was reached, which is seldom."""
+    return leading(verdict) if name == THREAT else Label(name)

@@ -156,13 +156,17 @@ class ProxyTable(Section):
 
 
 class ModelTable(Section):
-    """`[model]`. `registry` is a state directory whose releases are served; empty for our own."""
+    """`[model]`. `registry` is a state directory whose releases are served; empty for our own.
+
+    `cache` verdicts are remembered for a minute; 0 scores every record.
+    """
 
     device: Literal["auto", "cuda", "cpu"] = "auto"
     batching: Literal["auto", "on", "off"] = "auto"
     registry: Path_ | None = None
     channel: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")] = "stable"
     canary_percent: Annotated[float, Field(ge=0, le=100)] = 10.0
+    cache: Annotated[int, Field(ge=0, le=1_000_000)] = 4096
 
 
 class PolicyTable(Section):

@@ -26,6 +26,7 @@ from proxy.metrics import Metrics
 from proxy.needed import Needs
 from proxy.policy import Cause, Decision, Failure, Policy
 from proxy.trials import Trials
+from proxy.verdicts import Verdicts
 
 log = logging.getLogger(__name__)
 
@@ -44,20 +45,26 @@ class Judgement(NamedTuple):
 
 
 class Judge:
-    """Judges with one scorer under one policy; `policy` is replaced together with the model."""
+    """Judges with one scorer under one policy; `policy` is replaced together with the model.
 
-    def __init__(self, scorer: Scorer, policy: Policy, metrics: Metrics, journal: Journal) -> None:
+    `cache` verdicts are remembered (`proxy.verdicts`), none while a canary is tried: it is to be compared fairly.
+    """
+
+    def __init__(self, scorer: Scorer, policy: Policy, metrics: Metrics, journal: Journal, *, cache: int = 0) -> None:
         self.scorer, self.policy, self.metrics, self.journal = scorer, policy, metrics, journal
+        self.verdicts = Verdicts(cache, metrics.remembered)
         self.needs = Needs(journal)
         self.trials: Trials | None = None
         self.drift: Drift | None = None
         self.permitted: Callable[[FlowRecord, Decision], str] = _nobody
         """The event whose block the client of a record was allowed to pass by (`proxy.desk`)."""
 
-    def judge(self, observe: Callable[[], FlowRecord], phase: Phase, part: Cause | None = None) -> Judgement:
+    def judge(
+        self, observe: Callable[[], FlowRecord], phase: Phase, part: Cause | None = None, *, rehearsal: bool = False
+    ) -> Judgement:
         """As `wait`, at once: for a scorer that is no queue."""
         try:
-            self.wait(observe, phase, part).send(None)
+            self.wait(observe, phase, part, rehearsal=rehearsal).send(None)
         except StopIteration as done:
             judged: Judgement = done.value
             return judged
@@ -87,7 +94,8 @@ class Judge:
             started = time.perf_counter()
             masked = mask(record)
             features = vectorize(masked)
-            verdict = await scorer.verdict(features)
+            remembers = not rehearsal and (self.trials is None or self.trials.canary is None)
+            verdict = await (self.verdicts.verdict(scorer, features) if remembers else scorer.verdict(features))
             seconds = time.perf_counter() - started
             self.metrics.score_seconds.observe(seconds)
         except BadScore:

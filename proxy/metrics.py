@@ -66,6 +66,12 @@ class Metrics:
             "sluice_execution_provider_info", "1 for the onnxruntime provider in use.", ("provider",),
             registry=registry, multiprocess_mode="livemax",
         )  # fmt: skip
+        self._remembered = Counter(
+            "sluice_verdict_cache_total",
+            "Records whose verdict was remembered (hit) or had to be scored (miss).",
+            ("result",),
+            registry=registry,
+        )
         self._swaps = Counter(
             "sluice_model_swaps_total", "Attempts to change the model.", ("result",), registry=registry
         )
@@ -148,6 +154,8 @@ class Metrics:
             "sluice_connections", "Client connections open now.", registry=registry, multiprocess_mode="livesum"
         )
         self._children: dict[tuple[str, str, str, bool], Counter] = {}
+        self._looked = {result: self._remembered.labels(result) for result in ("hit", "miss")}
+        self._ended = {coverage: self._closed.labels(coverage) for coverage in COVERAGES}
         self._release = self._running_on = ""
         self._tried: dict[str, str] = {}
         self._start()
@@ -162,7 +170,7 @@ class Metrics:
 
     def closed(self, coverage: Coverage) -> None:
         """Count the end of a flow."""
-        self._closed.labels(coverage).inc()
+        self._ended[coverage].inc()
 
     def failed(self, cause: Cause) -> None:
         """Count a flow that could not be judged, or not whole."""
@@ -188,6 +196,10 @@ class Metrics:
         for known in get_args(Mode):
             for name in MODE_CAUSES:
                 self._mode.labels(known, name).set(known == mode and name == cause)
+
+    def remembered(self, result: Literal["hit", "miss"]) -> None:
+        """Count a look into the verdicts that are remembered."""
+        self._looked[result].inc()
 
     def swapped(self, result: Result) -> None:
         """Count an attempt to change the model."""

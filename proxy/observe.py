@@ -11,13 +11,15 @@ from collections.abc import Container
 from ipaddress import ip_address
 from typing import Final
 
-from mitmproxy.http import Headers, HTTPFlow, Message, Request, RequestData, ResponseData
+from mitmproxy.http import Headers as Fields
+from mitmproxy.http import HTTPFlow, Message, Request, RequestData, ResponseData
 from mitmproxy.tls import ClientHello, ClientHelloData, TlsData
 
 from classifier.importers.coding import decode
 from classifier.ja4 import ja4 as ja4_of
 from classifier.ja4 import parse
-from classifier.records import BODY_CAP, REPLY_CAP, FlowRecord, Phase, headers, text
+from classifier.recent import Recent
+from classifier.records import BODY_CAP, REPLY_CAP, FlowRecord, Headers, Phase, text
 
 LIVE_TYPES: Final = (
     b"text/event-stream",
@@ -49,12 +51,12 @@ def record(flow: HTTPFlow, phase: Phase, ja4: str = "") -> FlowRecord:
         ja4=ja4,
         method=text(request.method),
         scheme=text(request.scheme),
-        path=text(request.path),
+        path=_PATHS[request.path],
         http_version=text(request.http_version),
-        request_headers=headers(request.headers.fields),
+        request_headers=_pairs(request.headers.fields),
         request_body=body(flow.request),
         status=response.status_code if response else 0,
-        response_headers=headers(response.headers.fields) if response else (),
+        response_headers=_pairs(response.headers.fields) if response else (),
         response_body=body(flow.response) if flow.response is not None and response else b"",
         bytes_up=len(request.content or b""),
         bytes_down=len(response.content or b"") if response else 0,
@@ -150,9 +152,12 @@ def body(message: Message) -> bytes:
     raw = message.data.content
     if not raw:
         return b""
-    if not _header(message.headers, b"content-encoding"):
+    coding = _header(message.headers, b"content-encoding")
+    if not coding:
         return raw[: cap(message)]
-    return decode(raw, message.headers.get("content-encoding", ""), cap(message))
+    if sum(name.lower() == b"content-encoding" for name, _ in message.headers.fields) > 1:
+        return decode(raw, message.headers.get("content-encoding", ""), cap(message))
+    return decode(raw, text(coding), cap(message))
 
 
 def is_address(host: str) -> bool:
@@ -162,6 +167,22 @@ def is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+# Clients and servers repeat their headers, and a flow is read when it is asked and again when it is answered. The same
+# texts also are the same objects then, which makes whatever is remembered of them (`masking`, `texts`) quick to find.
+
+
+def _pair(pair: tuple[bytes, bytes]) -> tuple[str, str]:
+    return text(pair[0]), text(pair[1])
+
+
+def _pairs(fields: tuple[tuple[bytes, bytes], ...]) -> Headers:
+    return tuple(map(_FIELDS.__getitem__, fields))
+
+
+_FIELDS: Final = Recent(_pair, lambda pair: len(pair[0]) + len(pair[1]), 1 << 18)
+_PATHS: Final = Recent(text, len, 1 << 18)
 
 
 def _tunnel(flow: HTTPFlow) -> FlowRecord:
@@ -184,7 +205,7 @@ def _seconds(request: RequestData, response: ResponseData) -> float:
     return max(0.0, end - request.timestamp_start) if end and request.timestamp_start else 0.0
 
 
-def _header(fields: Headers, name: bytes) -> bytes:
+def _header(fields: Fields, name: bytes) -> bytes:
     """The first value of a header; `name` in lower case."""
     for key, value in fields.fields:
         if len(key) == len(name) and key.lower() == name:

@@ -112,7 +112,8 @@ async def _proxy(
 ) -> None:
     model = await _load(parts)
     scorer = await asyncio.to_thread(_scorer, parts.settings, model)
-    judge = Judge(scorer, live.build(parts.settings, parts.folder, model), parts.metrics, parts.journal)
+    policy = live.build(parts.settings, parts.folder, model)
+    judge = Judge(scorer, policy, parts.metrics, parts.journal, cache=parts.settings.model.cache)
     parts.metrics.serving(model.release, model.provider)
     parts.metrics.under(parts.settings.mode, parts.settings.cause)
     addon = _filter(parts, judge)

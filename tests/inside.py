@@ -31,7 +31,7 @@ class FailingScorer(Scorer):
 
 
 def make_judge(
-    folder: Path, *, failing: bool = False, registry: CollectorRegistry | None = None, **policy: Any
+    folder: Path, *, failing: bool = False, registry: CollectorRegistry | None = None, cache: int = 0, **policy: Any
 ) -> Judge:
     """A judge with journal and model under `folder`; its metrics go to `registry`."""
     model = Model.load(tiny_model(folder / "model.onnx"))
@@ -42,6 +42,7 @@ def make_judge(
         Policy(thresholds, **options),
         Metrics(registry or CollectorRegistry()),
         Journal(folder / "sluice.db"),
+        cache=cache,
     )
 
 

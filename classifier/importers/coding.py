@@ -24,10 +24,17 @@ def decode(body: bytes, coding: str, limit: int = BODY_CAP) -> bytes:
 
 def _zlib(bits: int) -> Callable[[bytes, int], bytes]:
     def run(body: bytes, limit: int) -> bytes:
+        decompressor = zlib.decompressobj(bits)
+        # What is left over is copied, so that a long body is not handed over as a whole.
+        read, out = 2 * limit, b""
         try:
-            return zlib.decompressobj(bits).decompress(body, limit)
+            out = decompressor.decompress(body[:read], limit)
+            while len(out) < limit and read < len(body) and not decompressor.eof:
+                out += decompressor.decompress(body[read : read + limit], limit - len(out))
+                read += limit
         except zlib.error:
             return b""
+        return out
 
     return run
 

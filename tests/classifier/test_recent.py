@@ -1,6 +1,6 @@
 """Results are remembered, within bounds."""
 
-from classifier.recent import ENTRY, LARGEST, Recent, both
+from classifier.recent import ENTRY, LARGEST, Recent, both, total
 
 ROOM = 10_000
 
@@ -53,3 +53,7 @@ def test_what_was_forgotten_makes_room() -> None:
 
 def test_a_pair_is_as_large_as_its_parts() -> None:
     assert both(("ab", "c")) == 3 and both(("", b"abcd")) == 4
+
+
+def test_a_list_of_headers_is_as_large_as_its_pairs() -> None:
+    assert total((("ab", "c"), ("", "def"))) == 6 and total(()) == 0

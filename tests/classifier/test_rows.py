@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifier.records import LABELS, FlowRecord, Label, Verdict
+from classifier.records import LABELS, FlowRecord, Label, Phase, Verdict
 from classifier.rows import PHASES, SCHEMA, CaptureRow, decode, encode
 
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -28,6 +28,20 @@ def test_each_phase_keeps_its_verdict() -> None:
     verdicts = {phase: Verdict(Label.C2, n / 8, scores | {Label.C2: n / 8}, f"m{n}") for n, phase in enumerate(PHASES)}
     (row,) = decode(encode([CaptureRow(record=FlowRecord(), verdicts=verdicts)]))
     assert row.verdicts == verdicts
+
+
+def test_rows_of_one_batch_keep_apart() -> None:
+    """What one has and the next lacks: headers, verdicts, scores of some labels only."""
+    some: dict[Phase, Verdict] = {"request": Verdict(Label.XSS, 0.5, {Label.XSS: 0.5, Label.BENIGN: 0.5}, "m")}
+    rows = [
+        CaptureRow(record=FlowRecord(id="1")),
+        CaptureRow(record=FlowRecord(id="2", request_headers=(("a", "b"), ("c", ""))), verdicts=some),
+        CaptureRow(record=FlowRecord(id="3", response_headers=(("d", "e"),), answers=("x", "y"))),
+        CaptureRow(record=FlowRecord(id="4"), verdicts={"response": Verdict(Label.C2, 1.0, {}, "m")}),
+        CaptureRow(record=FlowRecord(id="5"), verdicts=some),
+    ]
+    found = list(decode(encode(rows)))
+    assert [(row.record, row.verdicts) for row in found] == [(row.record, row.verdicts) for row in rows]
 
 
 def test_there_is_a_column_for_every_field() -> None:
