@@ -85,7 +85,6 @@ class Registry:
 
         Raises UserError when `folder` holds no model or the state cannot be written.
         """
-        from classifier.artifact import Model
 
         with writing(self._releases):
             self._releases.mkdir(parents=True, exist_ok=True)

@@ -224,7 +224,7 @@ def share(sockets: Sequence[socket.socket]) -> None:
             return [Listener(own, instance.handle_stream)]
         return [await asyncio.start_server(instance.handle_stream, host, port, reuse_port=True)]
 
-    server.listen = listen  # type: ignore[method-assign]
+    server.listen = listen  # type: ignore[method-assign, assignment]
 
 
 def tune() -> None:

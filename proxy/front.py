@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 async def run(job: Job, settings: Settings, count: int, console: socket.socket, listening: list[socket.socket]) -> None:
     """Serve with `count` workers until told to stop; `console` is the bound admin port. Raises UserError."""
     shared = CollectorRegistry()
-    MultiProcessCollector(shared, str(job.scratch))
+    MultiProcessCollector(shared, str(job.scratch))  # type: ignore[no-untyped-call]
     status = Status(
         ca=state.authority(job.folder),
         mode=settings.mode,

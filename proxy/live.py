@@ -22,7 +22,6 @@ from proxy.policy import Hosts, Policy
 log = logging.getLogger(__name__)
 
 
-
 def build(settings: Settings, state: Path, model: Model) -> Policy:
     """The policy over a model, with the exceptions that the console wrote into `state`. Raises UserError."""
     return settings.build_policy(model.card.operating_points, exceptions(state))

@@ -21,6 +21,7 @@ from proxy.metrics import Result
 
 PATIENCE: Final = 120.0
 """Seconds until an order is answered; a large model is proved in less."""
+_ENDED: Final = Answer(0, "failed", "it ended meanwhile")
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,8 @@ class Process:
         self._last += 1
         answer = self._answers[self._last] = asyncio.get_running_loop().create_future()
         self._channel.send(Order(verb, self._last))
+        if self.gone.is_set():
+            answer.set_result(_ENDED)
         try:
             found = await asyncio.wait_for(answer, PATIENCE)
         except TimeoutError:
@@ -124,7 +127,7 @@ class Process:
             await asyncio.to_thread(self._popen.wait)
         for answer in self._answers.values():
             if not answer.done():
-                answer.set_result(Answer(0, "failed", "it ended meanwhile"))
+                answer.set_result(_ENDED)
         self.gone.set()
 
     def _hear(self, said: Said) -> None:

@@ -18,7 +18,7 @@ import asyncio
 import itertools
 import logging
 import signal
-from typing import Final
+from typing import Any, Final
 
 from prometheus_client.multiprocess import mark_process_dead
 
@@ -186,7 +186,7 @@ class Supervisor:
 
     def _bury(self, worker: Process) -> None:
         self._alive.discard(worker)
-        mark_process_dead(worker.number, str(self.job.scratch))
+        mark_process_dead(worker.number, str(self.job.scratch))  # type: ignore[no-untyped-call]
         ends.forget(self.job.scratch, worker.number)
         self._show()
 
@@ -208,8 +208,8 @@ class Supervisor:
                 worker.tell("drain")
             else:
                 worker.kill()
-        over = asyncio.gather(*(worker.gone.wait() for worker in self._alive))
-        hurry = asyncio.ensure_future(self.hurrying.wait())
+        over: asyncio.Future[Any] = asyncio.gather(*(worker.gone.wait() for worker in self._alive))
+        hurry: asyncio.Future[Any] = asyncio.ensure_future(self.hurrying.wait())
         await asyncio.wait({over, hurry}, timeout=DRAIN + OVERTIME, return_when=asyncio.FIRST_COMPLETED)
         if hurry.done():
             for worker in self._alive:

@@ -9,6 +9,7 @@ A trial costs what scoring costs once more. One that cannot be loaded, or that f
 
 import asyncio
 import logging
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -23,6 +24,7 @@ from classifier.scorer import Scorer
 from proxy.metrics import Metrics
 from proxy.policy import Decision, Policy
 from proxy.rollout import Tally, chosen, objection
+from proxy.tallies import Tallies
 
 log = logging.getLogger(__name__)
 
@@ -32,12 +34,16 @@ CHANNELS: Final[tuple[Channel, ...]] = ("canary", "shadow")
 
 @dataclass
 class Trial:
-    """A release on trial under the policy of the moment; `own` and `rest` tally its clients and all others."""
+    """A release on trial under the policy of the moment; `own` and `rest` tally its clients and all others here.
+
+    `id` is this worker's trial of it.
+    """
 
     scorer: Scorer
     policy: Policy
     own: Tally = field(default_factory=Tally)
     rest: Tally = field(default_factory=Tally)
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @property
     def release(self) -> str:
@@ -61,6 +67,7 @@ class Trials:
         self.build, self.percent = build, percent
         self.canary: Trial | None = None
         self.shadow: Trial | None = None
+        self._tallies = Tallies(journal)
         self._refused: dict[Channel, str] = {}
 
     def deciding(self, client: str) -> Trial | None:
@@ -106,21 +113,27 @@ class Trials:
                 trial.policy = self.build(trial.scorer.model)
 
     def review(self) -> None:
-        """Send the canary home where something speaks against it. Reads and writes files."""
+        """Send the canary home where something speaks against it in all workers' eyes. Reads and writes files."""
         trial = self.canary
-        if trial is None or not (reason := objection(trial.own, trial.rest)):
+        if trial is None or self.registry.followed("canary") != trial.release:  # somebody may have moved it meanwhile
             return
+        pooled = self._tallies.pool(trial.release, trial.id, trial.own, trial.rest)
+        if not (reason := objection(*pooled)):
+            return
+        self._set("canary", None)
+        if not self._tallies.close(trial.release):  # another worker was quicker
+            return
+        self.registry.withdraw("canary")
         log.warning("canary %s is withdrawn: %s", trial.release, reason)
         self.journal.audit("canary", f"{trial.release} withdrawn: {reason}")
-        self._set("canary", None)
-        if self.registry.followed("canary") == trial.release:  # somebody may have moved it meanwhile
-            self.registry.withdraw("canary")
         self.metrics.withdrawn.inc()
 
     async def _bring(self, channel: Channel, release: str | None) -> None:
         trial = getattr(self, channel)
         if release == (trial.release if trial else None):
             return
+        if trial is not None and channel == "canary":
+            await asyncio.to_thread(self._tallies.drop, trial.id)
         model = None if release is None else await asyncio.to_thread(self.registry.load, release, self.device)
         self._set(channel, None if model is None else Trial(Scorer(model), self.build(model)))
         self._refused.pop(channel, None)

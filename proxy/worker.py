@@ -24,7 +24,7 @@ def main(number: int, descriptor: int) -> None:
     """Serve until told to stop."""
     job: Job = pickle.load(sys.stdin.buffer)
     logs.configure()
-    values.ValueClass = values.MultiProcessValue(lambda: number)
+    values.ValueClass = values.MultiProcessValue(lambda: number)  # type: ignore[no-untyped-call]
     own = socket.socket(fileno=descriptor)
     with contextlib.suppress(asyncio.CancelledError, KeyboardInterrupt):
         asyncio.run(_run(job, number, own))
@@ -37,7 +37,7 @@ async def _run(job: Job, number: int, own: socket.socket) -> None:
     channel = Channel(own, Order)
     await channel.open()
     orders = Orders(channel)
-    following = asyncio.create_task(orders.follow())
+    following = asyncio.get_running_loop().create_task(orders.follow())
     source = functools.partial(config.load, job.file, job.options)
     try:
         settings = (await asyncio.to_thread(source)).model_copy(update=dict(job.fixed))
