@@ -20,15 +20,18 @@ import secrets
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from classifier.artifact import Device, Model, ModelRefused, card_of
+from classifier.card import ModelRefused
 from classifier.channels import Channels
 from classifier.disk import replace, sync, write_new, writing
 from classifier.errors import UserError
 from classifier.signing import Keys
+
+if TYPE_CHECKING:  # who only lists releases does without onnxruntime
+    from classifier.artifact import Device, Model
 
 MODEL: Final = "model.onnx"
 MANIFEST: Final = "manifest.json"
@@ -82,6 +85,7 @@ class Registry:
 
         Raises UserError when `folder` holds no model or the state cannot be written.
         """
+
         with writing(self._releases):
             self._releases.mkdir(parents=True, exist_ok=True)
             draft = self._releases / f".{secrets.token_hex(8)}"
@@ -190,8 +194,10 @@ class Registry:
         """The verified bytes of one file of a verified release. Raises UserError or ModelRefused("signature")."""
         return self._verified(release, name)
 
-    def load(self, release: str, device: Device = "auto") -> Model:
+    def load(self, release: str, device: "Device" = "auto") -> "Model":
         """Verify a release and load its model from the bytes that were verified. Raises UserError or ModelRefused."""
+        from classifier.artifact import Model
+
         return Model.from_bytes(self.read(release, MODEL), device, release=release)
 
     def list(self) -> list[Release]:
@@ -202,6 +208,8 @@ class Registry:
 
     def show(self, release: str) -> dict[str, Any]:
         """Manifest and card of a verified release as plain values, and the channels that follow it."""
+        from classifier.artifact import card_of
+
         card = msgspec.to_builtins(card_of(self.read(release, MODEL)))
         return {**card, **_manifest(self.path(release)), "channels": self._followers(release)}
 

@@ -17,7 +17,6 @@ from typing import Any, Final, Literal
 
 from mitmproxy.connection import Client
 from mitmproxy.http import HTTPFlow
-from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.tls import ClientHelloData, TlsData
 
 from classifier.records import Phase
@@ -55,8 +54,6 @@ class Filter:
         self.tunnels = Tunnels()
         self.active = 0
         """Flows that have begun and not ended."""
-        self.outgoing: set[tuple[str, int]] = set()
-        """Our ends of open connections to servers, by which the admin port knows who comes through the proxy."""
 
     @guarded
     def client_connected(self, client: Client) -> None:
@@ -72,18 +69,6 @@ class Filter:
             self._capture(tunnel.trace)
             if tunnel.opaque:
                 self.metrics.closed("none")
-
-    @guarded
-    def server_connected(self, data: ServerConnectionHookData) -> None:
-        """A server is there."""
-        if data.server.sockname is not None:
-            self.outgoing.add(data.server.sockname[:2])
-
-    @guarded
-    def server_disconnected(self, data: ServerConnectionHookData) -> None:
-        """A server is gone."""
-        if data.server.sockname is not None:
-            self.outgoing.discard(data.server.sockname[:2])
 
     @guarded
     async def http_connect(self, flow: HTTPFlow) -> None:

@@ -35,12 +35,13 @@ def run(
     state: StateOption = Path("state"),
     listen: Annotated[str | None, typer.Option(help="Where clients connect, HOST:PORT [127.0.0.1:8080].")] = None,
     admin: Annotated[str | None, typer.Option(help="Metrics and console, HOST:PORT [127.0.0.1:8081].")] = None,
+    workers: Annotated[str | None, typer.Option(help="Processes that filter, or auto: one a processor [1].")] = None,
     mode: Annotated[str | None, typer.Option(help="monitor (decide, let pass) or enforce.")] = None,
 ) -> None:
     """Run the proxy until it is told to stop."""
     from proxy.main import run as start
 
-    start(config, state, {"proxy": {"listen": listen, "admin": admin}, "policy": {"mode": mode}})
+    start(config, state, {"proxy": {"listen": listen, "admin": admin, "workers": workers}, "policy": {"mode": mode}})
 
 
 @policy.command()

@@ -33,6 +33,8 @@ from proxy.evidence import FACTOR, MOST, Evidence
 from proxy.policy import Cause, Exemption, Hosts, Match, Mode, Policy, Rule, Scope
 
 DEFAULT_FILE = Path("sluice.toml")
+FIXED = ("proxy", "model", "capture")
+"""Tables that are read at start only."""
 EXCEPTIONS = "exceptions.toml"
 """In a state directory: `[[policy.exceptions]]` that the console wrote."""
 
@@ -151,6 +153,8 @@ class ProxyTable(Section):
     admin: Annotated[values.Address, PlainValidator(values.address)] = values.Address("127.0.0.1", 8081)
     mode: Mode | None = None
     workers: Annotated[int | Literal["auto"], PlainValidator(values.workers)] = 1
+    recycle_after: Annotated[float, PlainValidator(values.window)] = 0.0
+    recycle_at: Annotated[int, PlainValidator(values.memory)] = 2 * 1024**3
     upstream_ca: Path_ | None = None
     heartbeat: Annotated[float, PlainValidator(values.window)] = 60.0
 

@@ -15,7 +15,6 @@ import hmac
 import logging
 import sqlite3
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final, NamedTuple
 from urllib.parse import parse_qs
@@ -37,12 +36,13 @@ REPORT_AGE: Final = 86400.0
 BUTTONS: Final = 12
 PERIOD: Final = 600.0
 """A client may press so many buttons in so many seconds."""
-CLIENTS: Final = 4096
-"""Clients whose presses are counted."""
 LONGEST: Final = 2048
 """Characters of a path that a permission is given for."""
 _PATHS: Final[dict[bytes, Purpose]] = {REPORT.encode(): "report", CONTINUE.encode(): "continue"}
-_SCHEMA: Final = "create table if not exists passes (place text primary key, until real not null, event text not null)"
+_SCHEMA: Final = (
+    "create table if not exists passes (place text primary key, until real not null, event text not null)",
+    "create table if not exists presses (client text not null, time real not null)",
+)
 
 
 class Terms(NamedTuple):
@@ -66,8 +66,8 @@ class Desk:
         self.terms = terms
         self._key, self._tickets = key, Tickets(key)
         self._journal, self._metrics, self._clock = journal, metrics, clock
-        self._pressed: OrderedDict[str, tuple[float, int]] = OrderedDict()
-        journal.write(_SCHEMA)
+        for statement in _SCHEMA:
+            journal.write(statement)
 
     def offers(self, flow: HTTPFlow, decision: Decision) -> Offers:
         """What the page about `decision` on `flow` may offer."""
@@ -141,15 +141,13 @@ class Desk:
         return respond.note(*_asked(flow), status, name)
 
     def _often(self, client: str) -> bool:
-        """Count a press; whether it is one too many."""
+        """Count a press, whichever worker sees it; whether it is one too many."""
         now = self._clock()
-        since, presses = self._pressed.pop(client, (now, 0))
-        if now - since > PERIOD:
-            since, presses = now, 0
-        self._pressed[client] = since, presses + 1
-        if len(self._pressed) > CLIENTS:
-            self._pressed.popitem(last=False)
-        return presses >= BUTTONS
+        self._journal.write("delete from presses where time < ?", now - PERIOD)
+        often = self._journal.rows("select count(*) >= ? from presses where client = ?", BUTTONS, client)[0][0]
+        if not often:
+            self._journal.write("insert into presses values (?,?)", client, now)
+        return bool(often)
 
     def _digest(self, *place: str) -> str:
         return hmac.new(self._key, "\0".join(place).encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()

@@ -8,12 +8,11 @@ import asyncio
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
 from classifier.artifact import Model
 from classifier.errors import UserError
 from proxy.addon import Filter
-from proxy.config import Settings, exceptions
+from proxy.config import FIXED, Settings, exceptions
 from proxy.desk import Terms
 from proxy.judge import Judge
 from proxy.metrics import Result
@@ -21,9 +20,6 @@ from proxy.pins import Limits
 from proxy.policy import Hosts, Policy
 
 log = logging.getLogger(__name__)
-
-FIXED: Final = ("proxy", "model", "capture")
-"""Tables that are read at start only."""
 
 
 def build(settings: Settings, state: Path, model: Model) -> Policy:

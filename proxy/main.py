@@ -4,38 +4,64 @@ What a person may have got wrong is looked at before anything heavy is imported.
 whether values are shared between processes, so the environment is set here before anything that imports it.
 """
 
-import functools
+import asyncio
+import contextlib
 import os
 import shutil
 import socket
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from classifier.errors import UserError
-from proxy import config, logs, state
+from proxy import config, cores, logs, state
 from proxy.values import Address
+
+QUEUE: Final = 1024
+"""Connections that wait until a worker takes them; the system may allow less (net.core.somaxconn)."""
 
 
 def run(file: Path | None, folder: Path, options: Mapping[str, Mapping[str, Any]]) -> None:
     """Serve until told to stop. Raises UserError."""
     settings = config.load(file, options)
     state.prepare(folder)
-    console = bind(settings.proxy.admin, "--admin")
-    bind(settings.proxy.listen, "--listen").close()
-    logs.configure()
-    shared = state.scratch(folder)
-    try:
-        trusted = state.trust(shared, settings.proxy.upstream_ca)
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(shared)
-        import asyncio
+    with contextlib.ExitStack() as stack:
+        console = stack.enter_context(bind(settings.proxy.admin, "--admin"))
+        listening = [stack.enter_context(each) for each in listen(settings.proxy.listen, "--listen")]
+        logs.configure()
+        scratch = state.scratch(folder)
+        stack.callback(shutil.rmtree, scratch, ignore_errors=True)
+        trusted = state.trust(scratch, settings.proxy.upstream_ca)
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(scratch)
+        from proxy import front
+        from proxy.process import Job
 
-        from proxy.serve import serve
+        job = Job(
+            file=file,
+            options=options,
+            folder=folder,
+            scratch=scratch,
+            trusted=trusted,
+            fixed={name: getattr(settings, name) for name in config.FIXED},
+            listening=[each.fileno() for each in listening],
+            ports=[each.getsockname()[1] for each in (console, *listening)],
+        )
+        asyncio.run(front.run(job, settings, cores.workers(settings.proxy.workers), console, listening))
 
-        source = functools.partial(config.load, file, options)
-        asyncio.run(serve(settings, folder, console, trusted, source, file))
-    finally:
-        shutil.rmtree(shared, ignore_errors=True)
+
+def listen(address: Address, option: str) -> list[socket.socket]:
+    """Sockets that listen on every address that a name stands for. Raises UserError that names the option to change."""
+    first = bind(address, option)
+    found = [first]
+    port = first.getsockname()[1]
+    for family, _, _, _, (host, *_) in socket.getaddrinfo(address.host, port, type=socket.SOCK_STREAM):
+        if family != first.family:  # localhost is 127.0.0.1 and ::1
+            with contextlib.suppress(UserError):  # which this machine may have no use for
+                found.append(bind(Address(str(host), port), option))
+    for each in found:
+        each.listen(QUEUE)
+        each.setblocking(False)
+    return found
 
 
 def bind(address: Address, option: str) -> socket.socket:

@@ -90,16 +90,27 @@ class Needs:
 
     def settle(self, found: list[Need], policy: Policy) -> None:
         """Write a review down, say what changed, and retire what asks for it."""
-        before = {need.name: need.needed for need in known(self._journal)}
-        self._journal.write("delete from needs")
+        for gone in {need.name for need in known(self._journal)} - {need.name for need in found}:
+            self._journal.write("delete from needs where exception = ?", gone)
         for need in found:
-            self._journal.write("insert or replace into needs values (?,?,?,?,?)", *need)
-            if before.get(need.name, True) != need.needed:
+            if self._changes(need):
                 text = sentence(need)
                 log.warning("%s", text)
                 self._journal.audit("exception", text)
         done = {need.name for need in found if not need.needed and need.samples >= ENOUGH}
         policy.retired = frozenset(item.name for item in policy.exemptions if item.retires and item.name in done)
+
+    def _changes(self, need: Need) -> bool:
+        """Write a review of one exception down; whether it says something new, and no other worker has said it yet."""
+        name, release, needed, samples, moment = need
+        self._journal.write("insert or ignore into needs values (?,?,1,?,?)", name, release, samples, moment)
+        changed = self._journal.write(
+            "update needs set needed = ? where exception = ? and needed != ?", needed, name, needed
+        )
+        self._journal.write(
+            "update needs set release = ?, samples = ?, time = ? where exception = ?", release, samples, moment, name
+        )
+        return changed > 0
 
     def _samples(self, exemption: Exemption) -> list[FlowRecord]:
         """Flows that the exception is still about, as it stands now."""

@@ -5,11 +5,11 @@ one kind of client (JA4 fingerprint), its connections there pass as they come: s
 counted as not inspected (`pinned`). When the time is up the next handshake is a probe: one failure renews the pin, one
 success ends it. A browser with another fingerprint is decrypted at the same server all along.
 
-What is learned is kept in the journal's database, so that it outlives restarts and all workers share it.
+Handshakes that failed and what is learned from them are kept in the journal's database, so that it outlives restarts
+and all workers share it: a client's connections meet now one of them, now another.
 """
 
 import time
-from collections import OrderedDict, deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -18,13 +18,18 @@ from classifier.errors import UserError
 from classifier.journal import Journal
 
 TRACKED: Final = 4096
-"""Servers whose last handshakes are remembered."""
+"""Handshakes that are remembered."""
 STALE: Final = 30
 """Terms after which a pin that was not renewed is forgotten."""
 REFRESH: Final = 30.0
 """Seconds after which pins learned by other workers are read."""
-_SCHEMA: Final = """create table if not exists pins (
-  name text not null, ja4 text not null, since real not null, until real not null, primary key (name, ja4))"""
+_SCHEMA: Final = (
+    "create table if not exists pins (name text not null, ja4 text not null, since real not null, "
+    "until real not null, primary key (name, ja4))",
+    "create table if not exists handshakes (id integer primary key, name text not null, ja4 text not null, "
+    "failed integer not null)",
+    "create index if not exists handshakes_key on handshakes (name, ja4)",
+)
 
 
 class Key(NamedTuple):
@@ -49,10 +54,11 @@ class Pins:
     def __init__(self, journal: Journal, limits: Limits, clock: Callable[[], float] = time.time) -> None:
         self.limits = limits
         self._journal, self._clock = journal, clock
-        self._failed: OrderedDict[Key, deque[bool]] = OrderedDict()
+        self._failing: set[Key] = set()
+        """Those with a failed handshake among the last: the only ones whose good handshakes are worth a note."""
         self._until: dict[Key, float] = {}
         self._read = float("-inf")
-        journal.write(_SCHEMA)
+        _prepare(journal)
 
     def __len__(self) -> int:
         """How many servers pass unread now."""
@@ -68,17 +74,18 @@ class Pins:
 
     def accepted(self, key: Key) -> None:
         """The client took our certificate."""
-        if key in self._failed:
+        if key in self._failing:
             self._note(key, False)
         if self._until.pop(key, None) is not None:
-            self._failed.pop(key, None)
+            self._failing.discard(key)
+            self._journal.write("delete from handshakes where name = ? and ja4 = ?", *key)
             self._journal.write("delete from pins where name = ? and ja4 = ?", *key)
 
     def refused(self, key: Key) -> bool:
         """The client did not take our certificate; whether it passes unread from now on."""
         if not self.limits.failures:
             return False
-        failures = sum(self._note(key, True))
+        failures = self._note(key, True)
         if key not in self._until and (failures < self.limits.failures or len(self) >= self.limits.limit):
             return False
         now = self._clock()
@@ -88,19 +95,24 @@ class Pins:
         self._journal.audit("pin", f"{key.name} passes unread for clients with JA4 {key.ja4} until {_date(until)}")
         return True
 
-    def _note(self, key: Key, failed: bool) -> deque[bool]:
-        last = self._failed.pop(key, None) or deque(maxlen=max(self.limits.of, self.limits.failures))
-        last.append(failed)
-        self._failed[key] = last
-        if len(self._failed) > TRACKED:
-            self._failed.popitem(last=False)
-        return last
+    def _note(self, key: Key, failed: bool) -> int:
+        """Remember a handshake; how many of the last ones failed, whichever workers saw them."""
+        self._failing.add(key)
+        last = max(self.limits.of, self.limits.failures)
+        self._journal.write("insert into handshakes (name, ja4, failed) values (?,?,?)", *key, failed)
+        self._journal.write("delete from handshakes where id <= (select max(id) from handshakes) - ?", TRACKED)
+        seen = self._journal.rows(
+            "select failed from handshakes where name = ? and ja4 = ? order by id desc limit ?", *key, last
+        )
+        return sum(row[0] for row in seen)
 
     def _refresh(self, now: float) -> None:
-        """Read the pins of all workers."""
+        """Read what all workers have learned."""
         self._read = now
         rows = self._journal.rows("select name, ja4, until from pins order by until desc limit ?", self.limits.limit)
         self._until = {Key(name, ja4): until for name, ja4, until in rows}
+        failed = self._journal.rows("select distinct name, ja4 from handshakes where failed")
+        self._failing = {Key(name, ja4) for name, ja4 in failed}
 
 
 def show(state: Path, name: str = "") -> None:
@@ -109,7 +121,7 @@ def show(state: Path, name: str = "") -> None:
     if not database.exists():
         raise UserError(f"no pins in {state}; choose the proxy's state directory with --state")
     journal = Journal(database)
-    journal.write(_SCHEMA)
+    _prepare(journal)
     if name:
         gone = journal.write("delete from pins where name = ? or ? = '*'", name, name)
         print(f"{gone} pins are forgotten; a running proxy notices within {REFRESH:.0f} seconds")
@@ -119,6 +131,11 @@ def show(state: Path, name: str = "") -> None:
         print(f"{server}  {ja4}  since {_date(since)}  until {_date(until)}")
     if not rows:
         print("no server is pinned")
+
+
+def _prepare(journal: Journal) -> None:
+    for statement in _SCHEMA:
+        journal.write(statement)
 
 
 def _date(moment: float) -> str:

@@ -1,101 +1,85 @@
-"""The running proxy: puts the parts together on one event loop, and takes them apart again.
+"""A worker: puts the parts of the filter together on one event loop, and takes them apart again.
 
-Start: admin port, model (proved in a thread), mitmproxy, then ready. Stop (SIGTERM, SIGINT): no new connections, flows
-under way are let finish for `DRAIN` seconds, captures are sealed. A second signal does not wait.
+Start: model (proved in a thread), mitmproxy, then ready. Stop, when the supervisor or a signal says so: no new
+connections, flows under way are let finish for `DRAIN` seconds, captures are sealed.
 """
 
 import asyncio
-import contextlib
 import functools
 import gc
-import logging
-import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import uvicorn
 from mitmproxy.options import Options
 from prometheus_client import CollectorRegistry
-from prometheus_client.multiprocess import MultiProcessCollector
 
 from classifier import batching
 from classifier.artifact import Model
-from classifier.errors import UserError
 from classifier.journal import Journal
 from classifier.registry import Registry
 from classifier.scorer import Scorer
 from classifier.store import CaptureWriter
-from proxy import admin, core, live, state, tickets
+from proxy import core, live, state, tickets
 from proxy.addon import Filter
+from proxy.channel import DRAIN
 from proxy.config import Settings
-from proxy.console import context
+from proxy.console.status import Status
 from proxy.desk import Desk
 from proxy.drift import Drift
+from proxy.ends import Ends
 from proxy.heartbeat import Heartbeat
 from proxy.judge import Judge
 from proxy.metrics import Metrics
+from proxy.orders import Orders
+from proxy.parting import Parting
 from proxy.pins import Pins
 from proxy.policy import Hosts, Policy
 from proxy.portal import Portal
+from proxy.process import Job
 from proxy.rehearsal import Rehearsal
 from proxy.reload import Reloader
 from proxy.trials import Trials
 from proxy.unread import Unread
+from proxy.unwrapped import unwrapped
 from proxy.upkeep import Upkeep
 from proxy.values import Address
 
 # mitmproxy's own functions are mostly untyped.
 # mypy: disable-error-code="no-untyped-call"
 
-log = logging.getLogger(__name__)
-
-DRAIN: Final = 10.0
-"""Seconds that flows under way are given at the end."""
+LINGER: Final = 3600.0
+"""Seconds that the connections of a worker that was replaced are given to end by themselves."""
+GRACE: Final = 0.2
+"""Seconds in which a connection that was taken at the last moment shows what it wants."""
 
 
 @dataclass
 class Parts:
-    """What lives as long as the proxy."""
+    """What lives as long as the worker."""
 
+    job: Job
     settings: Settings
-    folder: Path
-    trusted: Path
+    number: int
     registry: Registry
     metrics: Metrics
     journal: Journal
     captures: CaptureWriter
-    status: admin.Status
+    status: Status
 
 
-async def serve(
-    settings: Settings,
-    folder: Path,
-    console: socket.socket,
-    trusted: Path,
-    source: Callable[[], Settings],
-    file: Path | None = None,
-) -> None:
-    """Run until told to stop; `console` is the bound admin port, `trusted` certifies origins. Raises UserError.
-
-    `source` reads the settings again; `file` is where from, if it was named.
-    """
-    parts = assemble(settings, folder, trusted)
-    parts.status.config = file
-    desk = context.make(parts.status, parts.journal)
-    if settings.proxy.workers != 1:
-        log.warning("proxy.workers = %s: this version serves with one worker", settings.proxy.workers)
+async def serve(job: Job, settings: Settings, number: int, orders: Orders, source: Callable[[], Settings]) -> None:
+    """Run until told to stop, as worker `number`; `source` reads the settings again. Raises UserError."""
+    parts = assemble(job, settings, number)
+    orders.status = parts.status
     try:
-        with _unwrapped():
+        with unwrapped():
             async with asyncio.TaskGroup() as group:
-                web = _Console(admin.build(desk, settings.proxy.admin.host))
-                tasks = [group.create_task(web.serve(sockets=[console]))]
-                await _proxy(parts, group, tasks, desk, console, source)
-                web.should_exit = True
-                await desk.learning.stop()
-                for task in tasks[1:]:
+                tasks = [group.create_task(orders.tell())]
+                await _proxy(parts, group, tasks, orders, source)
+                for task in tasks:
                     task.cancel()
     finally:
         await asyncio.to_thread(parts.captures.close)
@@ -106,46 +90,47 @@ async def _proxy(
     parts: Parts,
     group: asyncio.TaskGroup,
     tasks: list[asyncio.Task[None]],
-    desk: context.Console,
-    console: socket.socket,
+    orders: Orders,
     source: Callable[[], Settings],
 ) -> None:
     model = await _load(parts)
-    scorer = await asyncio.to_thread(_scorer, parts.settings, model)
-    policy = live.build(parts.settings, parts.folder, model)
-    judge = Judge(scorer, policy, parts.metrics, parts.journal, cache=parts.settings.model.cache)
+    folder, settings = parts.job.folder, parts.settings
+    scorer = await asyncio.to_thread(_scorer, settings, model)
+    policy = live.build(settings, folder, model)
+    judge = Judge(scorer, policy, parts.metrics, parts.journal, cache=settings.model.cache)
     parts.metrics.serving(model.release, model.provider)
-    parts.metrics.under(parts.settings.mode, parts.settings.cause)
+    parts.metrics.under(settings.mode, settings.cause)
     addon = _filter(parts, judge)
-    policies = live.Live(parts.settings, source, parts.folder, judge, addon, functools.partial(_told, parts.status))
+    policies = live.Live(settings, source, folder, judge, addon, functools.partial(_told, parts.status))
     judge.trials = _trials(parts, policies.build)
     judge.drift = Drift(
-        parts.journal, parts.registry, parts.metrics, lambda: judge.scorer.model, parts.settings.capture.max_age
+        parts.journal, parts.registry, parts.metrics, lambda: judge.scorer.model, settings.capture.max_age
     )
-    parts.status.outgoing = addon.outgoing
+    table = settings.model
     reloader = Reloader(
-        parts.registry,
-        parts.settings.model.channel,
-        parts.settings.model.device,
-        judge=judge,
-        metrics=parts.metrics,
-        build=policies.build,
+        parts.registry, table.channel, table.device, judge=judge, metrics=parts.metrics, build=policies.build
     )
     parts.status.reload = functools.partial(_reload, policies, reloader)
     parts.status.apply = policies.apply
-    rehearsal = Rehearsal(tickets.key(parts.folder / "keys"))
+    orders.poke = functools.partial(_poke, policies, reloader)
+    rehearsal = Rehearsal(tickets.key(folder / "keys"))
     master = _master(parts, addon, rehearsal)
     running = group.create_task(master.run())
     await _first(running, group.create_task(master.serving.wait()))
     tasks += [
-        group.create_task(reloader.follow(_home(parts) / "models" / "channels")),
+        group.create_task(reloader.follow(_home(settings, folder) / "models" / "channels")),
         group.create_task(policies.follow()),
         group.create_task(Upkeep(parts.captures, parts.metrics, parts.status, judge, addon.pins).run()),
         group.create_task(judge.drift.run()),
     ]
-    _ready(parts, master, desk, console)
+    gc.collect()
+    gc.freeze()
+    parts.status.listen = str(Address(*master.listening()))
+    parts.status.waiting.clear()
     tasks.append(group.create_task(_heartbeat(parts, master, rehearsal).run()))
-    await _until_stopped(master, addon, reloader, policies)
+    orders.report()
+    await orders.leaving.wait()
+    await _leave(master, addon, orders)
     await running
     judge.scorer.close()
 
@@ -159,51 +144,28 @@ def _scorer(settings: Settings, model: Model) -> Scorer:
     return batching.scorer(model, settings.model.batching)
 
 
-def assemble(settings: Settings, folder: Path, trusted: Path) -> Parts:
-    """Open what the proxy writes to. Raises UserError."""
+def assemble(job: Job, settings: Settings, number: int) -> Parts:
+    """Open what a worker writes to. Raises UserError."""
     registry = CollectorRegistry()
-    shared = CollectorRegistry()
-    MultiProcessCollector(shared)
-    home = settings.model.registry or folder
+    home = _home(settings, job.folder)
     (home / "models" / "channels").mkdir(parents=True, exist_ok=True)
     captures = CaptureWriter(
-        folder / "captures",
-        worker="0",
+        job.folder / "captures",
+        worker=str(number),
         max_age=settings.capture.max_age,
         max_bytes=settings.capture.max_bytes,
     )
-    return Parts(
-        settings,
-        folder,
-        trusted,
-        Registry(home),
-        Metrics(registry),
-        Journal(folder / "sluice.db"),
-        captures,
-        admin.Status(
-            ca=state.authority(folder),
-            mode=settings.mode,
-            cause=settings.cause,
-            registry=shared,
-            state=folder,
-            home=home,
-            channel=settings.model.channel,
-        ),
+    status = Status(
+        ca=state.authority(job.folder),
+        mode=settings.mode,
+        cause=settings.cause,
+        registry=registry,
+        state=job.folder,
+        home=home,
+        channel=settings.model.channel,
     )
-
-
-class _Console(uvicorn.Server):
-    """uvicorn on a loop that belongs to somebody else: signals are not its business."""
-
-    def __init__(self, app: Any) -> None:
-        super().__init__(
-            uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
-        )
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave the signals alone."""
-        yield
+    journal = Journal(job.folder / "sluice.db")
+    return Parts(job, settings, number, Registry(home), Metrics(registry), journal, captures, status)
 
 
 async def _load(parts: Parts) -> Model:
@@ -223,14 +185,14 @@ def _heartbeat(parts: Parts, master: core.Core, rehearsal: Rehearsal) -> Heartbe
 
 def _filter(parts: Parts, judge: Judge) -> Filter:
     """The filter with what its block pages and its list of pinned servers need."""
-    key = tickets.key(parts.folder / "keys")
+    key = tickets.key(parts.job.folder / "keys")
     desk = Desk(key, parts.journal, parts.metrics, live.terms(parts.settings))
     judge.permitted = desk.permitted
     pins = Pins(parts.journal, live.limits(parts.settings))
     return Filter(judge, parts.captures, Hosts(parts.settings.policy.do_not_decrypt), pins, desk)
 
 
-def _told(status: admin.Status, settings: Settings) -> None:
+def _told(status: Status, settings: Settings) -> None:
     """The status page's mode is the one in force."""
     status.mode, status.cause = settings.mode, settings.cause
 
@@ -243,19 +205,29 @@ async def _reload(policies: live.Live, reloader: Reloader) -> tuple[Any, str]:
     return worst, f"{said}; {told}"
 
 
-def _home(parts: Parts) -> Path:
-    return parts.settings.model.registry or parts.folder
+def _poke(policies: live.Live, reloader: Reloader) -> None:
+    reloader.poke()
+    policies.poked.set()
+
+
+def _home(settings: Settings, folder: Path) -> Path:
+    return settings.model.registry or folder
 
 
 def _master(parts: Parts, addon: Filter, rehearsal: Rehearsal) -> core.Core:
     core.tune()
+    sockets = [socket.socket(fileno=descriptor) for descriptor in parts.job.listening]
+    core.share(sockets)
+    host, port = sockets[0].getsockname()[:2]
+    ends = Ends(parts.job.scratch, parts.number, parts.job.ports)
+    parts.status.outgoing = ends
     master = core.Core(Options())
-    master.addons.add(Portal(parts.status, rehearsal), addon, Unread(parts.metrics, addon.tunnels), rehearsal)
+    master.addons.add(ends, Portal(parts.status, rehearsal), addon, Unread(parts.metrics, addon.tunnels), rehearsal)
     master.options.update(
-        listen_host=parts.settings.proxy.listen.host,
-        listen_port=parts.settings.proxy.listen.port,
-        confdir=str(parts.folder / "ca"),
-        ssl_verify_upstream_trusted_ca=str(parts.trusted),
+        listen_host=host,
+        listen_port=port,
+        confdir=str(parts.job.folder / "ca"),
+        ssl_verify_upstream_trusted_ca=str(parts.job.trusted),
     )
     return master
 
@@ -268,51 +240,18 @@ async def _first(running: asyncio.Task[None], serving: asyncio.Task[Any]) -> Non
         await running
 
 
-def _ready(parts: Parts, master: core.Core, desk: context.Console, console: socket.socket) -> None:
-    host, port = master.listening()
-    status = parts.status
-    status.listen = str(Address(host, port))
-    status.waiting.clear()
-    gc.collect()
-    gc.freeze()
-    admin_address = Address(*console.getsockname()[:2])
-    print(
-        f"Sluice filters at http://{status.listen} ({status.mode}, release {status.release} on {status.provider}); "
-        f"console http://{admin_address}, CA certificate {status.ca}",
-        flush=True,
-    )
-    if not desk.vault.settled:
-        print(f"Choose the console's password: http://{admin_address}/welcome?key={desk.invitation}", flush=True)
-
-
-async def _until_stopped(master: core.Core, addon: Filter, reloader: Reloader, policies: live.Live) -> None:
-    loop, stop, now = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
-
-    def on_signal() -> None:
-        (now if stop.is_set() else stop).set()
-
-    def on_hangup() -> None:
-        reloader.poke()
-        policies.poked.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, on_signal)
-    loop.add_signal_handler(signal.SIGHUP, on_hangup)
-    await stop.wait()
+async def _leave(master: core.Core, addon: Filter, orders: Orders) -> None:
+    """Take no more connections, let end what is under way, and stop."""
     await master.refuse()
-    deadline = loop.time() + DRAIN
-    while addon.active > 0 and loop.time() < deadline and not now.is_set():
+    master.addons.add(Parting())
+    await asyncio.sleep(GRACE)
+    loop = asyncio.get_running_loop()
+    since, way = loop.time(), orders.way
+    while not orders.now.is_set():
+        if orders.way != way:
+            since, way = loop.time(), orders.way
+        under_way, longest = (addon.active, DRAIN) if way == "drain" else (master.connections, LINGER)
+        if under_way <= 0 or loop.time() - since >= longest:
+            break
         await asyncio.sleep(0.05)
     master.shutdown()
-
-
-@contextlib.contextmanager
-def _unwrapped() -> Iterator[None]:
-    """One error out of a task group, not a group of one."""
-    try:
-        yield
-    except BaseExceptionGroup as group:
-        mistakes = group.subgroup(UserError)
-        while isinstance(mistakes, BaseExceptionGroup):
-            mistakes = mistakes.exceptions[0]  # type: ignore[assignment]
-        raise mistakes or group from None

@@ -14,6 +14,7 @@ import asyncio
 import functools
 import logging
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -31,6 +32,7 @@ from proxy.metrics import Metrics
 from proxy.policy import Decision, Policy
 from proxy.rollout import Tally, chosen, objection
 from proxy.sentry import Sentry, Side
+from proxy.tallies import Tallies
 
 log = logging.getLogger(__name__)
 
@@ -42,9 +44,10 @@ LOOK: Final = 600.0
 
 @dataclass
 class Trial:
-    """A release on trial under the policy of the moment; `own` and `rest` tally its clients and all others.
+    """A release on trial under the policy of the moment; `own` and `rest` tally its clients and all others here.
 
-    `cleared`: it caught what the release of that id does under that policy, at `looked` (monotonic seconds).
+    `id` is this worker's trial of it. `cleared`: it caught what the release of that id does under that policy, at
+    `looked` (monotonic seconds).
     """
 
     scorer: Scorer
@@ -53,6 +56,7 @@ class Trial:
     rest: Tally = field(default_factory=Tally)
     cleared: tuple[str, Policy] | None = None
     looked: float = 0.0
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @property
     def release(self) -> str:
@@ -83,6 +87,7 @@ class Trials:
         self.canary: Trial | None = None
         self.shadow: Trial | None = None
         self._sentry = Sentry(sentinels() if watched is None else watched)
+        self._tallies = Tallies(journal)
         self._refused: dict[Channel, str] = {}
 
     def deciding(self, client: str) -> Trial | None:
@@ -135,14 +140,23 @@ class Trials:
                 trial.policy = self.build(trial.scorer.model)
 
     def review(self, serving: Side) -> None:
-        """Send home what something speaks against; `serving` is the release in service. Reads and writes files."""
+        """Send home what something speaks against, in all workers' eyes; `serving` is the release in service.
+
+        Reads and writes files.
+        """
         for channel in CHANNELS:
             trial: Trial | None = getattr(self, channel)
-            if trial is None:
-                continue
-            reason = objection(trial.own, trial.rest) or self._missed(trial, serving)
-            if reason:
+            if trial is None or self.registry.followed(channel) != trial.release:
+                continue  # somebody has moved it meanwhile
+            if reason := self._against(channel, trial, serving):
                 self._send_home(channel, trial, reason)
+
+    def _against(self, channel: Channel, trial: Trial, serving: Side) -> str:
+        """What speaks against a trial."""
+        reason = ""
+        if channel == "canary":
+            reason = objection(*self._tallies.pool(trial.release, trial.id, trial.own, trial.rest))
+        return reason or self._missed(trial, serving)
 
     def _missed(self, trial: Trial, serving: Side) -> str:
         """What the sentinels have against a trial, where it is time to ask them."""
@@ -156,9 +170,9 @@ class Trials:
 
     def _send_home(self, channel: Channel, trial: Trial, reason: str) -> None:
         self._set(channel, None)
+        if channel == "canary" and not self._tallies.close(trial.release):  # another worker was quicker
+            return
         try:
-            if self.registry.followed(channel) != trial.release:  # somebody moved it, or another worker was quicker
-                return
             self.registry.withdraw(channel)
         except UserError as error:
             log.warning("%s %s could not be withdrawn: %s", channel, trial.release, error)
@@ -171,6 +185,8 @@ class Trials:
         trial: Trial | None = getattr(self, channel)
         if release == (trial.release if trial else None):
             return
+        if trial is not None and channel == "canary":
+            await asyncio.to_thread(self._tallies.drop, trial.id)
         model = None if release is None else await asyncio.to_thread(self.registry.load, release, self.device)
         trial = None if model is None else Trial(await asyncio.to_thread(self.make, model), self.build(model))
         self._set(channel, trial)

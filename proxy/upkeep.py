@@ -1,13 +1,12 @@
-"""What is looked after beside the traffic: others' counters, the status page, exceptions, old events."""
+"""What is looked after beside the traffic: others' counters, the status page, exceptions."""
 
 import asyncio
 import logging
-import time
 from typing import Final
 
 from classifier.scorer import Scorer
 from classifier.store import CaptureWriter
-from proxy.admin import Status
+from proxy.console.status import Status
 from proxy.judge import Judge
 from proxy.metrics import Metrics
 from proxy.pins import Pins
@@ -17,14 +16,10 @@ from proxy.sentry import Side
 log = logging.getLogger(__name__)
 
 TICK: Final = 1.0
-SWEEP: Final = 600.0
-"""Seconds between looks at old events."""
-EVENTS: Final = 200_000
-"""Events that are kept at most; a scanner makes them faster than they grow old."""
 
 
 class Upkeep:
-    """Carries counts into the metrics once a second, reviews exceptions after a change, and lets old events go."""
+    """Carries counts into the metrics once a second, reviews exceptions after a change."""
 
     def __init__(
         self, captures: CaptureWriter, metrics: Metrics, status: Status, judge: Judge, pins: Pins | None = None
@@ -32,7 +27,6 @@ class Upkeep:
         self.captures, self.metrics, self.status, self.judge, self.pins = captures, metrics, status, judge, pins
         self._seen = (0, 0, 0)
         self._reviewed: Policy | None = None
-        self._swept = float("-inf")
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -69,17 +63,9 @@ class Upkeep:
         if policy is not self._reviewed:
             await asyncio.to_thread(self._review, policy)
             self._reviewed = policy
-        if time.monotonic() - self._swept > SWEEP:
-            self._swept = time.monotonic()
-            await asyncio.to_thread(self._sweep)
 
     def _review(self, policy: Policy) -> None:
         needs = self.judge.needs
         found = needs.review(Scorer(self.judge.scorer.model), policy)
         needs.settle(found, policy)
         self.metrics.unneeded.set(sum(not need.needed for need in found))
-
-    def _sweep(self) -> None:
-        gone = self.judge.journal.prune(time.time() - self.captures.max_age, EVENTS)
-        if gone:
-            log.info("%d old events are gone", gone)

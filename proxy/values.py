@@ -46,6 +46,8 @@ def workers(value: Any) -> int | Literal["auto"]:
     """A number of processes, or `auto`."""
     if value == "auto":
         return "auto"
+    if isinstance(value, str) and value.isascii() and value.isdigit():  # --workers 4
+        value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
         return value
     raise ValueError("must be auto or a number from 1")
@@ -179,6 +181,11 @@ def size(value: Any) -> int:
     """Bytes, or a text like `4GiB`."""
     short = re.sub(r"i?b$", "", value.strip().lower()) if isinstance(value, str) else value
     return int(_measure(short, _SIZE, "bytes or a text like 500MiB or 4GiB"))
+
+
+def memory(value: Any) -> int:
+    """Bytes as for `size`, or `off`, which is 0."""
+    return 0 if value == "off" else size(value)
 
 
 def section_of(annotation: Any) -> type[BaseModel]:

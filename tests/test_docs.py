@@ -16,7 +16,7 @@ from classifier import cli
 from classifier.importers import jsonl
 from classifier.records import LABELS, FlowRecord
 from needs import ROOT
-from proxy import config, metrics, values
+from proxy import config, metrics, staff, values
 from proxy.policy import CAUSES
 
 DOCS = ROOT / "docs"
@@ -117,6 +117,7 @@ def test_every_example_of_a_configuration_is_accepted(
 def test_every_metric_is_documented_with_its_labels_and_no_other() -> None:
     registry = CollectorRegistry()
     metrics.Metrics(registry)
+    staff.Staff(registry)
     known = {}
     for metric in registry._collector_to_names:
         (family,) = metric.collect()
@@ -130,7 +131,7 @@ def test_every_metric_is_documented_with_its_labels_and_no_other() -> None:
 def test_every_value_of_a_metrics_label_is_documented() -> None:
     text = (DOCS / "metrics.md").read_text()
     closed = (*metrics.COVERAGES, *metrics.REASONS, *metrics.RESULTS, *CAUSES, metrics.UNKNOWN)
-    closed += (*metrics.BEATS, *metrics.BUTTONS, *metrics.OUTCOMES, *metrics.MODE_CAUSES)
+    closed += (*metrics.BEATS, *metrics.BUTTONS, *metrics.OUTCOMES, *metrics.MODE_CAUSES, *staff.CAUSES)
     assert [value for value in closed if f"`{value}`" not in text] == []
 
 

@@ -1,11 +1,13 @@
 """What the admin port knows of the proxy, and the way back to it."""
 
-from collections.abc import Awaitable, Callable, Set
+from collections.abc import Awaitable, Callable, Container
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
+
+START: Final = ("the model is not loaded", "the proxy does not listen")
 
 Reload = Callable[[], Awaitable[tuple[Any, str]]]
 
@@ -30,10 +32,10 @@ class Status:
     listen: str = ""
     release: str = ""
     provider: str = ""
-    waiting: list[str] = field(default_factory=lambda: ["the model is not loaded", "the proxy does not listen"])
+    waiting: list[str] = field(default_factory=lambda: [*START])
     reload: Reload | None = None
     """Look at the release channel again: what came of it and a line about it."""
     apply: Callable[[], Awaitable[None]] | None = None
     """Build the policy anew, after an exception has come or gone. Raises UserError."""
-    outgoing: Set[tuple[str, int]] = frozenset()
-    """Ends of the proxy's own connections."""
+    outgoing: Container[tuple[str, int]] = ()
+    """Ends of the proxy's own connections to its own ports."""

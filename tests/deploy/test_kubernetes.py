@@ -55,7 +55,7 @@ def test_probes_ask_what_the_admin_port_answers() -> None:
 
 
 def test_a_pod_is_given_longer_to_end_than_its_flows_are() -> None:
-    from proxy.serve import DRAIN
+    from proxy.channel import DRAIN
 
     spec = pods()[0]["spec"]
     pause = int(spec["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][1])

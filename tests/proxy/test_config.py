@@ -102,7 +102,7 @@ def test_the_mode_of_the_proxy_holds_where_the_policy_names_none(tmp_path: Path)
     [
         ("[prox]\nx = 1", "prox: unknown key, did you mean proxy?"),
         ("[proxy]\nlisen = 1", "proxy.lisen: unknown key, did you mean listen?"),
-        ("[proxy]\nzzz = 1", "proxy.zzz: unknown key, known are listen, admin, mode, workers, upstream_ca"),
+        ("[proxy]\nzzz = 1", "proxy.zzz: unknown key, known are listen, admin, mode, workers, recycle_after"),
         ('[proxy]\nlisten = "8080"', "proxy.listen: must be HOST:PORT, not '8080'"),
         ('[proxy]\nlisten = "h:99999"', "proxy.listen: must be HOST:PORT"),
         ("[proxy]\nworkers = 0", "proxy.workers: must be auto or a number from 1"),

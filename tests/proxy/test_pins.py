@@ -106,7 +106,14 @@ def test_what_is_remembered_of_handshakes_is_bounded(journal: Journal, clock: Cl
     pins = made(journal, clock)
     for number in range(TRACKED + 10):
         pins.refused(Key(f"{number}.example", "t"))
-    assert len(pins._failed) == TRACKED
+    assert journal.rows("select count(*) from handshakes") == [(TRACKED,)]
+
+
+def test_handshakes_count_whichever_worker_sees_them(journal: Journal, clock: Clock) -> None:
+    one, other = made(journal, clock), made(journal, clock)
+    assert [one.refused(API), other.refused(API), one.refused(API)] == [False, False, True]
+    clock.now += REFRESH + 1
+    assert other.holds(API)
 
 
 def test_pins_are_listed_and_taken_back(journal: Journal, clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,12 +1,9 @@
 import logging
-import time
 from pathlib import Path
 
-import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
-from classifier.journal import Event
 from classifier.records import FlowRecord
 from classifier.store import CaptureRow, CaptureWriter
 from inside import make_judge
@@ -17,8 +14,8 @@ from proxy.policy import Exemption, Match
 from proxy.upkeep import Upkeep
 
 
-def made(folder: Path, judge: Judge, *, max_age: float = 1e6, pins: Pins | None = None) -> Upkeep:
-    captures = CaptureWriter(folder / "captures", worker="0", max_age=max_age, max_bytes=10**9)
+def made(folder: Path, judge: Judge, *, pins: Pins | None = None) -> Upkeep:
+    captures = CaptureWriter(folder / "captures", worker="0", max_age=1e6, max_bytes=10**9)
     registry = CollectorRegistry()
     status = Status(ca=folder / "ca.pem", mode="monitor", registry=registry, state=folder, home=folder)
     return Upkeep(captures, judge.metrics, status, judge, pins)
@@ -48,21 +45,6 @@ def test_pinned_servers_are_counted(tmp_path: Path) -> None:
     upkeep.step()
     upkeep.captures.close()
     assert registry.get_sample_value("sluice_pinned_servers") == 1
-
-
-async def test_old_events_go_and_labelled_ones_stay(tmp_path: Path) -> None:
-    judge = make_judge(tmp_path)
-    old = Event(
-        id="old", time=time.time() - 100, record=FlowRecord(), verdict=None, action="flag", enforced=False,
-        reason="r", release="m",
-    )  # fmt: skip
-    for name, age in (("old", 100.0), ("labelled", 100.0), ("new", 1.0)):
-        judge.journal.event(msgspec.structs.replace(old, id=name, time=time.time() - age))
-    judge.journal.label("labelled", "benign")
-    upkeep = made(tmp_path, judge, max_age=50.0)
-    await upkeep.tend()
-    upkeep.captures.close()
-    assert {event.id for event in judge.journal.events()} == {"labelled", "new"}
 
 
 async def test_exceptions_are_reviewed_once_a_policy(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
