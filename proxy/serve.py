@@ -137,7 +137,7 @@ async def _proxy(
 
 def _trials(parts: Parts, build: Callable[[Model], Policy]) -> Trials:
     table, make = parts.settings.model, functools.partial(_scorer, parts.settings)
-    return Trials(parts.registry, table.device, parts.metrics, parts.journal, build, table.canary_percent, make)
+    return Trials(parts.registry, table.device, parts.metrics, parts.journal, build, table.canary_percent, make=make)
 
 
 def _scorer(settings: Settings, model: Model) -> Scorer:

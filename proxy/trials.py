@@ -146,9 +146,7 @@ class Trials:
         """
         for channel in CHANNELS:
             trial: Trial | None = getattr(self, channel)
-            if trial is None or self.registry.followed(channel) != trial.release:
-                continue  # somebody has moved it meanwhile
-            if reason := self._against(channel, trial, serving):
+            if trial is not None and (reason := self._against(channel, trial, serving)):
                 self._send_home(channel, trial, reason)
 
     def _against(self, channel: Channel, trial: Trial, serving: Side) -> str:
@@ -170,9 +168,11 @@ class Trials:
 
     def _send_home(self, channel: Channel, trial: Trial, reason: str) -> None:
         self._set(channel, None)
-        if channel == "canary" and not self._tallies.close(trial.release):  # another worker was quicker
-            return
         try:
+            if self.registry.followed(channel) != trial.release:  # somebody has moved it meanwhile
+                return
+            if channel == "canary" and not self._tallies.close(trial.release):  # another worker was quicker
+                return
             self.registry.withdraw(channel)
         except UserError as error:
             log.warning("%s %s could not be withdrawn: %s", channel, trial.release, error)

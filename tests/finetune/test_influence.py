@@ -11,10 +11,11 @@ from classifier.training.fit import Group, fit
 from classifier.training.network import Config, Network
 from finetune import influence
 from finetune.candidate import Material
-from finetune.dataset import WEAK, Example
+from finetune.dataset import Example
 from finetune.gate import Judged
 from finetune.influence import Suspect, Yardstick
 from finetune.judging import Paper
+from finetune.labels import WEAK
 from finetune.replay import Mixer, Pool, lesson
 
 SMALL = Config(buckets=256, grams_dim=4, bytes_dim=4, stem=8, deep=8, hidden=16)
