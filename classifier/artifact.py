@@ -73,7 +73,13 @@ class Model:
 
         On a CPU, which has no graphs to capture, it is the model's own.
         """
-        return open_session(self._data, "auto", graphs=graphs) if self._data else self._session
+        if not self._data:
+            return self._session
+        # A graph cannot be captured with a part of the model on the CPU, so that `auto` would not do.
+        session = open_session(self._data, "cuda" if graphs else "auto", graphs=graphs)
+        if session.get_providers()[0] != self.provider:
+            raise ModelRefused("provider", f"it was proved on {self.provider}, which a second session cannot have")
+        return session
 
     def _run(self, tokens: npt.NDArray[np.int32], numbers: Floats) -> tuple[Floats, Floats]:
         probabilities, embedding = self._session.run(OUTPUTS, {"tokens": tokens, "numbers": numbers})

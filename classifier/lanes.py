@@ -123,17 +123,17 @@ class Lanes:
         self.model = model
         with LOADING:
             try:
-                self._make(shapes, graphs=True)
-            except ModelRefused:
-                raise
+                self._make(shapes, graphs=model.provider == CUDA)
             except Exception as error:
-                # No graphs, then; half a session with some would fail again in service.
+                if model.provider != CUDA:
+                    raise
+                # No graphs, then; a session that failed with some would fail again in service.
                 log.warning("CUDA graphs are not used: %s", " ".join(str(error).split())[:200])
                 self._make(shapes, graphs=False)
 
     def _make(self, shapes: Sequence[Shape], *, graphs: bool) -> None:
         session = self.model.session(graphs=graphs)
-        self.graphs = graphs and session.get_providers()[0] == CUDA
+        self.graphs = graphs
         self.all = [Lane(session, shape, number) for number, shape in enumerate(sorted(shapes, key=_by_length), 1)]
         for lane in self.all:
             self._prove(lane)

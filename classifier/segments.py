@@ -86,7 +86,7 @@ class Stream:
 
 
 def batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """The batches of a sealed file or of a stream, as far as the stream is whole; all columns or those named.
+    """The batches of a sealed file, or of a stream as far as it is whole; all columns, or those there are of some.
 
     Raises OSError or pa.ArrowException when the file cannot be opened as what its name says.
     """
@@ -98,7 +98,7 @@ def batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Rec
         return  # its writer has only just begun, or died then
     with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as stream:
         while (batch := _next(stream)) is not None:
-            yield batch if columns is None else batch.select(columns)
+            yield batch if columns is None else batch.select([name for name in columns if name in batch.schema.names])
 
 
 def seal(path: Path) -> Path:

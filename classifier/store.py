@@ -8,20 +8,22 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 
 from classifier.errors import UserError
-from classifier.rows import PHASES, CaptureRow, decode, encode
-from classifier.segments import Stream, batches, create, private, recover, retain
+from classifier.latest import Share, choose, positions
+from classifier.rows import CaptureRow, decode, encode
+from classifier.segments import Stream, create, private, recover, retain
 
-__all__ = ["CaptureRow", "CaptureWriter", "read"]
+__all__ = ["CaptureRow", "CaptureWriter", "Share", "read"]
 
 log = logging.getLogger(__name__)
 
@@ -170,58 +172,26 @@ class CaptureWriter:
 
 
 def read(
-    source: Path | Iterable[Path], *, since: float | None = None, unreadable: list[Path] | None = None
+    source: Path | Iterable[Path],
+    *,
+    since: float | None = None,
+    unreadable: list[Path] | None = None,
+    share: Share | None = None,
+    named: Container[str] = (),
 ) -> Iterator[CaptureRow]:
     """Rows of a capture directory or of files, each record id once, at its last phase, in file order.
 
     Streams still being written are read as far as they are whole. `since` (Unix seconds) leaves older flows
-    out. A file that cannot be read is named in a warning and appended to `unreadable`; the rest goes on.
+    out, `share` all but the newest of those that are not `named` by id or event. A file that cannot be read is named in
+    a warning and appended to `unreadable`; the rest goes on.
     """
     bad: list[Path] = [] if unreadable is None else unreadable
     files = _listing(source, since)
-    chosen = _choose(files, since, bad)
-    for number, path in enumerate(files):
-        wanted = chosen.get(number, set())
-        for position, batch in _positions(path, bad) if wanted else ():
-            rows = [row for row in range(batch.num_rows) if position + row in wanted]
-            yield from decode(batch.take(rows)) if rows else ()
-
-
-def _choose(files: list[Path], since: float | None, bad: list[Path]) -> dict[int, set[int]]:
-    """Which rows of which file `read` gives: a first pass over ids, phases and times only."""
-    last: dict[str, tuple[int, float, int, int]] = {}
-    nameless: list[tuple[int, int]] = []
-    for number, path in enumerate(files):
-        for position, batch in _positions(path, bad, columns=("id", "phase", "time")):
-            columns = (batch.column(name).to_pylist() for name in ("id", "phase", "time"))
-            for row, (name, phase, moment) in enumerate(zip(*columns, strict=True), position):
-                if since is not None and moment < since:
-                    continue
-                if not name:
-                    nameless.append((number, row))
-                    continue
-                place = (PHASES.index(phase), moment, number, row)
-                last[name] = max(place, last.get(name, place))
-    chosen: dict[int, set[int]] = {}
-    for number, row in [*nameless, *((number, row) for _, _, number, row in last.values())]:
-        chosen.setdefault(number, set()).add(row)
-    return chosen
-
-
-def _positions(
-    path: Path, bad: list[Path], columns: tuple[str, ...] | None = None
-) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """A file's batches with the number of their first row; a stream sealed meanwhile is read where it went."""
-    position = 0
-    try:
-        sealed = path.with_suffix(".parquet")
-        for batch in batches(path if path.exists() or not sealed.exists() else sealed, columns):
-            yield position, batch
-            position += batch.num_rows
-    except (OSError, pa.ArrowException, KeyError) as error:
-        if path not in bad:
-            log.warning("capture %s cannot be read: %s", path, error)
-            bad.append(path)
+    for number, wanted in choose(files, since, bad, share, named).items():
+        for position, batch in positions(files[number], bad):
+            first, last = np.searchsorted(wanted, (position, position + batch.num_rows))
+            if first < last:
+                yield from decode(batch.take(wanted[first:last] - position))
 
 
 def _listing(source: Path | Iterable[Path], since: float | None) -> list[Path]:

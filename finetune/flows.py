@@ -1,10 +1,13 @@
 """Where the flows come from: the state's captures, or files of any kind an importer reads. Always masked.
 
-Captures can be many: the newest `LIMIT` flows are kept, and every flow that somebody labelled.
+Flows can be many: the newest `LIMIT` are kept, and as many that somebody labelled, within `BYTES` each. Of captures
+those of each client and site come first, so that a busy one does not crowd out the rest.
 """
 
-from collections import deque
+import heapq
+import sys
 from collections.abc import Container, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +18,10 @@ from classifier.masking import mask
 from classifier.records import FlowRecord
 
 LIMIT: Final = 40_000
+BYTES: Final = 256 << 20
+"""Of paths, headers and bodies; what else a record takes comes on top."""
+OF_CLIENT, OF_SITE = 4000, 8000
+"""Captured flows of one client, and of one site, that come before any others: several times what is learned from."""
 _CAPTURES: Final = (".parquet", ".arrows")
 
 
@@ -25,7 +32,9 @@ def captured(state: Path, labelled: Container[str]) -> tuple[list[FlowRecord], d
         raise UserError(
             f"no captures in {folder}: run `sluice run` with this --state first, or name files with --flows"
         )
-    return _rows(folder, labelled)
+    kept = _Kept()
+    events = _rows(folder, labelled, kept)
+    return kept.records(), events
 
 
 def read(paths: Iterable[Path], labelled: Container[str]) -> tuple[list[FlowRecord], list[BadLine]]:
@@ -33,37 +42,77 @@ def read(paths: Iterable[Path], labelled: Container[str]) -> tuple[list[FlowReco
 
     Raises UserError when a file cannot be opened or gives no flow at all.
     """
-    records: list[FlowRecord] = []
+    kept = _Kept()
     bad: list[BadLine] = []
     for path in paths:
-        before = len(records)
+        before = kept.seen
         if path.is_dir() or path.suffix in _CAPTURES:
-            records += _rows(path, labelled)[0]
+            _rows(path, labelled, kept)
         else:
             for found in importers.read(path):
                 if isinstance(found, BadLine):
                     bad.append(found)
                 else:
-                    records.append(mask(found))
-        if len(records) == before:
+                    kept.add(mask(found), found.id in labelled or found.label is not None)
+        if kept.seen == before:
             raise UserError(
                 f"no flow in {path}: expected JSON lines, HAR, a mitmproxy dump, pcap, an EVE log or captures"
             )
-    return records, bad
+    return kept.records(), bad
 
 
-def _rows(source: Path, labelled: Container[str]) -> tuple[list[FlowRecord], dict[str, str]]:
+def _rows(source: Path, labelled: Container[str], kept: "_Kept") -> dict[str, str]:
+    """Keep the flows of captures; the flow id of each event id in them."""
     unreadable: list[Path] = []
-    wanted: list[FlowRecord] = []
-    others: deque[FlowRecord] = deque(maxlen=LIMIT)
     events: dict[str, str] = {}
-    for row in store.read(source, unreadable=unreadable):
+    before = kept.seen
+    share = store.Share(LIMIT, OF_CLIENT, OF_SITE)
+    for row in store.read(source, unreadable=unreadable, share=share, named=labelled):
         if row.event:
             events[row.event] = row.record.id
-        if row.record.id in labelled or row.event in labelled:
-            wanted.append(row.record)
-        else:
-            others.append(row.record)
-    if unreadable and not wanted and not others:
+        kept.add(row.record, row.record.id in labelled or row.event in labelled)
+    if unreadable and kept.seen == before:
         raise UserError(f"{unreadable[0]} cannot be read as captures")
-    return [*wanted, *others], events
+    return events
+
+
+@dataclass
+class _Newest:
+    """The newest records within limits, as a heap with the oldest on top."""
+
+    heap: list[tuple[float, int, FlowRecord]] = field(default_factory=list)
+    bytes: int = 0
+
+    def add(self, record: FlowRecord, number: int) -> None:
+        heapq.heappush(self.heap, (record.time, number, record))
+        self.bytes += _size(record)
+        while len(self.heap) > LIMIT or self.bytes > BYTES:
+            self.bytes -= _size(heapq.heappop(self.heap)[2])
+
+
+@dataclass
+class _Kept:
+    """What is kept of the flows that were `seen`."""
+
+    labelled: _Newest = field(default_factory=_Newest)
+    others: _Newest = field(default_factory=_Newest)
+    seen: int = 0
+    _labelled: int = 0
+
+    def add(self, record: FlowRecord, labelled: bool) -> None:
+        self.seen += 1
+        self._labelled += labelled
+        (self.labelled if labelled else self.others).add(record, self.seen)
+
+    def records(self) -> list[FlowRecord]:
+        """The labelled ones first, each in the order they were read."""
+        if left := self._labelled - len(self.labelled.heap):
+            print(f"sluice: {left:,} of {self._labelled:,} labelled flows are left out, the oldest", file=sys.stderr)
+        found = (sorted(part.heap, key=lambda entry: entry[1]) for part in (self.labelled, self.others))
+        return [record for part in found for _, _, record in part]
+
+
+def _size(record: FlowRecord) -> int:
+    headers = sum(len(name) + len(value) for name, value in (*record.request_headers, *record.response_headers))
+    bodies = len(record.request_body) + len(record.response_body) + len(record.message)
+    return headers + bodies + len(record.path)

@@ -234,6 +234,6 @@ def _weights(train: Iterable[Example]) -> dict[str, dict[str, float]]:
 
 def _digests(records: Iterable[FlowRecord], words: Mapping[str, Word]) -> dict[str, str]:
     """SHA-256 of the flows (in any order) and of the words on them, for the card."""
-    lines = sorted(to_json(record) for record in records)
+    found = sorted(sha256(to_json(record)).digest() for record in records)
     said = msgspec.json.encode(sorted((flow, str(word.label), word.weight) for flow, word in words.items()))
-    return {"site_flows": sha256(b"\n".join(lines)).hexdigest(), "site_labels": sha256(said).hexdigest()}
+    return {"site_flows": sha256(b"".join(found)).hexdigest(), "site_labels": sha256(said).hexdigest()}

@@ -5,7 +5,6 @@ is its end, and mitmproxy is handed nothing to await.
 """
 
 import functools
-import inspect
 import logging
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator
@@ -28,39 +27,34 @@ def guarded[A: Hooked, T](
 ) -> Callable[[A, T], Awaitable[None] | None]:
     """Turn an exception in a hook into the policy's decision."""
 
-    async def wait(self: A, subject: T, hooked: Coroutine[Any, Any, None]) -> None:
-        try:
-            await hooked
-        except Exception as error:
-            failed(self, subject, error)
-
     def failed(self: A, subject: T, error: Exception) -> None:
         log.error("the filter failed in %s: %s", hook.__name__, where(error))
         self.fail(subject)
 
-    @functools.wraps(hook)
-    def run(self: A, subject: T) -> Awaitable[None] | None:
+    async def rest(self: A, subject: T, hooked: Coroutine[Any, Any, None], waited: Any) -> None:
         try:
-            hooked = hook(self, subject)
+            await _resumed(hooked, waited)
         except Exception as error:
             failed(self, subject, error)
-            return None
-        return begin(wait(self, subject, hooked)) if inspect.iscoroutine(hooked) else None
+
+    @functools.wraps(hook)
+    def run(self: A, subject: T) -> Awaitable[None] | None:
+        hooked = None
+        try:
+            hooked = hook(self, subject)
+            return None if hooked is None else rest(self, subject, hooked, hooked.send(None))
+        except StopIteration as done:
+            if hooked is None:  # else it is the end of a hook that did not have to wait
+                failed(self, subject, done)
+        except Exception as error:
+            failed(self, subject, error)
+        return None
 
     return run
 
 
-def begin(work: Coroutine[Any, Any, None]) -> Awaitable[None] | None:
-    """Run up to the first wait; what is left to await, None when nothing is."""
-    try:
-        waited = work.send(None)
-    except StopIteration:
-        return None
-    return _rest(work, waited)
-
-
 @types.coroutine
-def _rest(work: Coroutine[Any, Any, None], waited: Any) -> Generator[Any, Any, None]:
+def _resumed(work: Coroutine[Any, Any, None], waited: Any) -> Generator[Any, Any, None]:
     """Go on with what has begun: hand on what it waits for, and hand back what came of it."""
     while True:
         try:

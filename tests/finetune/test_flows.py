@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from classifier.errors import UserError
-from classifier.records import FlowRecord, to_json
+from classifier.records import FlowRecord, Label, to_json
 from classifier.store import CaptureRow, CaptureWriter
 from finetune import flows
 
@@ -44,6 +44,25 @@ def test_of_many_captures_the_newest_and_the_labelled_are_kept(tmp_path: Path, m
     capture(tmp_path, *(CaptureRow(record=FlowRecord(id=name), event=f"event-{name}") for name in "abcde"))
     records, _ = flows.captured(tmp_path, {"a", "event-b"})
     assert [record.id for record in records] == ["a", "b", "d", "e"]
+
+
+def test_of_long_files_the_newest_are_kept_and_as_many_that_are_labelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(flows, "LIMIT", 2)
+    moments = {"a": 5.0, "b": 1.0, "c": 4.0, "d": 2.0}
+    plain = [FlowRecord(id=name, host="h", time=time) for name, time in moments.items()]
+    said = [FlowRecord(id=f"l{name}", host="h", time=time, label=Label.BENIGN) for name, time in moments.items()]
+    records, _ = flows.read([write(tmp_path / "a.jsonl", *plain), write(tmp_path / "b.jsonl", *said)], {"b"})
+    assert [record.id for record in records] == ["la", "lc", "a", "c"]
+    assert "3 of 5 labelled flows are left out, the oldest" in capsys.readouterr().err
+
+
+def test_long_flows_count_for_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flows, "BYTES", 5000)
+    found = [FlowRecord(id=str(n), host="h", time=float(n), request_body=b"x" * 2000) for n in range(6)]
+    records, _ = flows.read([write(tmp_path / "a.jsonl", *found)], ())
+    assert [record.id for record in records] == ["4", "5"]
 
 
 @pytest.mark.parametrize("content", ["", "not json\n"])

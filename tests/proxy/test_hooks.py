@@ -16,6 +16,8 @@ class Addon:
     def request(self, subject: str) -> None:
         if subject == "bad":
             raise ValueError("password=hunter2")
+        if subject == "empty":
+            next(iter(()))
 
     @guarded
     async def response(self, subject: Any) -> None:
@@ -45,6 +47,13 @@ def test_a_hook_that_need_not_wait_is_over_at_once() -> None:
     assert addon.response("good") is None
     assert addon.response("worse") is None
     assert (addon.seen, addon.failed) == (["good"], ["worse"])
+
+
+def test_an_end_of_iteration_is_a_failure_like_any_other() -> None:
+    addon = Addon()
+    addon.request("empty")
+    addon.response("empty")
+    assert addon.failed == ["empty", "empty"]
 
 
 async def test_a_hook_that_waits_goes_on_where_it_was() -> None:
