@@ -23,6 +23,7 @@ def register(app: typer.Typer) -> None:
     """Add this package's commands to the root."""
     app.command()(run)
     app.command()(explain)
+    app.command()(drift)
     app.command()(bench)
     app.command()(doctor)
     app.add_typer(policy, name="policy")
@@ -88,6 +89,21 @@ def explain(
     from proxy.explain import explain as show
 
     show(event, config, state, as_json)
+
+
+def drift(
+    since: Annotated[
+        str, typer.Option(help="Compare what came since: 7d, 12h, 30m or a date; by default the last day or more.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    html: Annotated[Path | None, typer.Option("--html", help="Write a page with the index day by day.")] = None,
+    config: ConfigOption = None,
+    state: StateOption = Path("state"),
+) -> None:
+    """Say whether the traffic has moved away from what the model is used to, what moved, and what to do."""
+    from proxy.shift import show
+
+    show(since, as_json, html, config, state)
 
 
 @model.command()

@@ -122,9 +122,7 @@ class Metrics:
         self._canary = Counter(
             "sluice_canary_flows_total", "Decisions while a canary is tried.", ("group", "action"), registry=registry
         )
-        self.withdrawn = Counter(
-            "sluice_canary_withdrawn_total", "Trials that were sent home.", registry=registry
-        )
+        self.withdrawn = Counter("sluice_canary_withdrawn_total", "Trials that were sent home.", registry=registry)
         self._drift = Gauge(
             "sluice_drift_psi", "Population stability index against the release's reference; NaN while unknown.",
             ("phase", "of"), registry=registry, multiprocess_mode="livemostrecent",
