@@ -85,8 +85,9 @@ def test_other_traffic_has_moved_and_it_says_what_and_what_to_do(state: Path) ->
     assert done.exit_code == 0, done.output
     for said in ("moved", "What moved the scores of requests", "new.example", "Worth a label", "sluice finetune run"):
         assert said in done.stdout
-    host = next(line for line in done.stdout.splitlines() if line.strip().startswith("host"))
-    assert host.split()[2] == "new.example"
+    hosts = [line.split(maxsplit=2)[2] for line in done.stdout.splitlines() if line.strip().startswith("host")]
+    told = ["new.example  (100.0% of flows, before 0.0%)", "old.example  (0.0% of flows, before 100.0%)"]
+    assert sorted(hosts) == told, "one came, one went"
 
 
 def test_as_json(state: Path) -> None:
