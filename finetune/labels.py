@@ -17,6 +17,10 @@ EXEMPT: Final = frozenset({"admin", "file", "record"})
 """Origins that answer for themselves: no cap on their influence."""
 
 
+class NothingToLearn(UserError):
+    """No flow at hand is labelled."""
+
+
 class Word(msgspec.Struct, frozen=True, kw_only=True):
     """One flow's label; `weight` 0…1 says how sure, `origin` who said it (admin, file, record, suricata, …)."""
 

@@ -20,7 +20,7 @@ DEFAULT: Final = Path("sluice.toml")
 class Settings(msgspec.Struct, frozen=True):
     """`corpus` is None where none is set; `registry` is the state directory whose releases are served, None
     for the run's own; `channel` is what is improved upon and promoted. `budget` is the share of harmless flows that
-    may be blocked.
+    may be blocked, `canary_percent` a canary's share of the clients.
     """
 
     corpus: Path | None
@@ -28,11 +28,13 @@ class Settings(msgspec.Struct, frozen=True):
     registry: Path | None
     thresholds: Overrides = msgspec.field(default_factory=dict)
     budget: float = budget.USUAL
+    canary_percent: float = 10.0
 
 
 class _Model(msgspec.Struct):
     channel: str = "stable"
     registry: str = ""
+    canary_percent: float = 10.0
 
 
 class _Finetune(msgspec.Struct, forbid_unknown_fields=True):
@@ -75,7 +77,14 @@ def load(path: Path | None) -> Settings:
         wrong = budget.read(content.policy.budget.wrong_blocks)
     except UserError as error:
         raise UserError(f"{file}: policy.budget: {error}") from None
-    return Settings(corpus, content.model.channel, registry, _overrides(content.policy), wrong)
+    return Settings(
+        corpus,
+        content.model.channel,
+        registry,
+        _overrides(content.policy),
+        wrong,
+        content.model.canary_percent,
+    )
 
 
 def _overrides(policy: _Policy) -> Overrides:
