@@ -37,7 +37,7 @@ class Content(msgspec.Struct, frozen=True):
 
 
 def measured(model: Model, records: Sequence[FlowRecord], wanted: int = ENOUGH) -> Content:
-    """Count masked records of any phase as `model` judges them; phases without `wanted` of them are left out."""
+    """Count masked records of any phase as `model` judges them, without phases with too few for `wanted` counts."""
     phases: dict[str, list[FlowRecord]] = defaultdict(list)
     for record in records:
         phases[record.phase].append(record)

@@ -23,9 +23,9 @@ def register(app: typer.Typer) -> None:
     """Add this package's commands to the root."""
     app.command()(run)
     app.command()(explain)
-    app.command()(drift)
     app.command()(bench)
     app.command()(doctor)
+    app.command()(drift)
     app.add_typer(policy, name="policy")
     app.add_typer(console, name="console")
 
@@ -79,18 +79,6 @@ def pins(
     show(state, forget)
 
 
-def explain(
-    event: Annotated[str, typer.Argument(help="The number on the block page (X-Sluice-Event), or a flow's id.")],
-    config: ConfigOption = None,
-    state: StateOption = Path("state"),
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
-) -> None:
-    """Say why a flow was flagged, blocked or let pass, and which parts of it carried the score."""
-    from proxy.explain import explain as show
-
-    show(event, config, state, as_json)
-
-
 def drift(
     since: Annotated[
         str, typer.Option(help="Compare what came since: 7d, 12h, 30m or a date; by default the last day or more.")
@@ -104,6 +92,18 @@ def drift(
     from proxy.shift import show
 
     show(since, as_json, html, config, state)
+
+
+def explain(
+    event: Annotated[str, typer.Argument(help="The number on the block page (X-Sluice-Event), or a flow's id.")],
+    config: ConfigOption = None,
+    state: StateOption = Path("state"),
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Say why a flow was flagged, blocked or let pass, and which parts of it carried the score."""
+    from proxy.explain import explain as show
+
+    show(event, config, state, as_json)
 
 
 @model.command()

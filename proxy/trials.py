@@ -3,8 +3,8 @@
     channels/shadow   judges every flow too and decides nothing
     channels/canary   decides for a share of the clients (`[model] canary_percent`)
 
-A canary is withdrawn when its clients fare worse than the others (`rollout.objection`), either of them when it misses
-a known attack that the release in service catches (`sentry`): that is looked at before a canary decides anything, again
+A canary is withdrawn when its clients fare worse than the others (`rollout.objection`), either of the two when it
+misses a known attack that the release in service catches (`sentry`): that is looked at before a canary decides, again
 every `LOOK` seconds, and whenever the policy or the release in service has changed.
 
 A trial costs what scoring costs once more. One that cannot be loaded, or that fails on a flow, harms nobody.

@@ -49,7 +49,7 @@ def judge(tmp_path: Path, metrics: CollectorRegistry) -> Judge:
 
 def made(judge: Judge, folder: Path) -> Drift:
     registry = Registry(folder, shipped=folder / "none")
-    return Drift(judge.journal, registry, judge.metrics, lambda: judge.scorer.model, 14 * 86400.0)
+    return Drift(judge.journal, registry, judge.metrics, lambda: judge.scorer.model, 60.0)
 
 
 def counter(judge: Judge) -> Drift:
