@@ -14,7 +14,7 @@ import numpy as np
 from classifier.artifact import Floats, Model
 from classifier.basis import SAMPLE, Basis, make
 from classifier.features import vectorize
-from classifier.records import FlowRecord
+from classifier.records import FlowRecord, Verdict
 from classifier.scorer import BadScore, Scorer
 from classifier.stability import AXIS_BINS, ENOUGH, SCORE_BINS, Counts, axis_bins, score_bin
 from classifier.tallies import RELEASE, SCORE, Reference, Tallies
@@ -65,10 +65,10 @@ def tally(basis: Basis, embeddings: Floats) -> dict[int, Counts]:
     return {axis: np.bincount(places[:, axis], minlength=AXIS_BINS) for axis in range(places.shape[1])}
 
 
-def embedded(scorer: Scorer, record: FlowRecord) -> tuple[float, Floats]:
-    """Threat and embedding [D] of a masked record. Raises BadScore."""
+def embedded(scorer: Scorer, record: FlowRecord) -> tuple[Verdict, Floats]:
+    """Verdict on a masked record and its embedding [D]. Raises BadScore."""
     features = vectorize(record)
-    return scorer.score(features).threat, scorer.embed(features)
+    return scorer.score(features), scorer.embed(features)
 
 
 def _side(model: Model, records: Sequence[FlowRecord]) -> Side:
@@ -76,10 +76,10 @@ def _side(model: Model, records: Sequence[FlowRecord]) -> Side:
     threats, embeddings = [], []
     for record in records:
         try:
-            threat, embedding = embedded(scorer, record)
+            verdict, embedding = embedded(scorer, record)
         except BadScore:
             continue
-        threats.append(threat)
+        threats.append(verdict.threat)
         embeddings.append(embedding)
     rows = np.array(embeddings)
     # What a basis was made of lies a little closer to it than other rows do: it is not counted.

@@ -1,4 +1,4 @@
-"""`sluice finetune run`: adapt the model to the site and let the gates decide."""
+"""`sluice finetune`: adapt the model to the site and let the gates decide."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from classifier.errors import UserError
-from classifier.options import STATE, State
+from classifier.options import STATE, Config, State
 from finetune.comparison.commands import compare
 from finetune.strategies import names
 
 if TYPE_CHECKING:
+    from finetune.auto import Night
     from finetune.gate import Gate
     from finetune.outcome import Options, Outcome
 
@@ -23,6 +24,7 @@ def register(app: typer.Typer) -> None:
     """Add the `finetune` commands to the root."""
     group = typer.Typer(no_args_is_help=True, help="Adapt the model to the traffic of the site it protects.")
     group.command("run")(run)
+    group.command("auto")(auto)
     group.command("compare")(compare)
     app.add_typer(group, name="finetune")
 
@@ -54,6 +56,32 @@ def run(
         raise typer.Exit(REFUSED)
 
 
+def auto(
+    state: State = STATE,
+    config: Config = None,
+    rollout: Annotated[
+        str, typer.Option(help="auto (a canary where there is the traffic to judge one), direct, shadow or canary.")
+    ] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print what came of it as JSON.")] = False,
+) -> None:
+    """Learn at low priority if new labels or drift justify it; say in a line why or why not (for a nightly timer)."""
+    from finetune import settings
+    from finetune.auto import SUITED, step_back
+    from finetune.auto import auto as decide
+
+    options = _options([], None, names.DEFAULT, state, config, True, rollout, "", False, 0, (SUITED,))
+    step_back()
+    night = decide(options, settings.load(config).canary_percent, _run)
+    if as_json:
+        _print_json(night)
+    else:
+        print(f"{night.action}: {night.why}")
+        if night.outcome is not None:
+            _print(night.outcome)
+    if night.action == "refused":
+        raise typer.Exit(REFUSED)
+
+
 def _options(
     flows: list[Path],
     labels: Path | None,
@@ -65,12 +93,13 @@ def _options(
     wrong: str,
     dry_run: bool,
     seed: int,
+    also: tuple[str, ...] = (),
 ) -> "Options":
     from finetune import budget, settings
     from finetune.outcome import ROLLOUTS, Options
 
-    if rollout not in ROLLOUTS:
-        raise UserError(f"unknown --rollout {rollout!r}; one of {', '.join(ROLLOUTS)}")
+    if rollout not in (*also, *ROLLOUTS):
+        raise UserError(f"unknown --rollout {rollout!r}; one of {', '.join((*also, *ROLLOUTS))}")
     found = settings.load(config)
     return Options(
         state=state,
@@ -102,7 +131,7 @@ def _run(options: "Options") -> "Outcome":
     return pipeline.run(options)
 
 
-def _print_json(outcome: "Outcome") -> None:
+def _print_json(outcome: "Outcome | Night") -> None:
     import msgspec
 
     print(msgspec.json.encode(outcome).decode())

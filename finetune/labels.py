@@ -33,6 +33,10 @@ WEIGHTS: Final[dict[str, float]] = {
 """The weight of a label that names none, by origin; 1 for any other origin."""
 
 
+class NothingToLearn(UserError):
+    """No flow at hand is labelled."""
+
+
 class Word(msgspec.Struct, frozen=True, kw_only=True):
     """One flow's label; `weight` 0…1 says how sure, `origin` who said it (admin, file, record, suricata, …)."""
 

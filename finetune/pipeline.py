@@ -5,31 +5,30 @@ is interrupted leaves no half-written release, and the next one with the same in
 """
 
 import datetime
-import fcntl
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from classifier.errors import UserError
+from classifier.artifact import Model
 from classifier.journal import Journal
 from classifier.records import HARMLESS
-from classifier.registry import Registry
+from classifier.registry import MODEL, Registry
 from classifier.training.corpus import Row
 from classifier.training.fisher import FISHER, Fisher
 from classifier.training.fisher import read as read_fisher
 from classifier.training.fisher import save as save_fisher
 from classifier.training.network import Network
 from classifier.training.progress import Bar
-from finetune import bench, exam, influence
+from finetune import bench, exam, influence, usual
 from finetune.basis import remembered
 from finetune.bench import Bench, Incumbent
 from finetune.candidate import Material, consolidate, make
 from finetune.exam import Exam
+from finetune.lock import exclusive
 from finetune.outcome import Options, Outcome
 from finetune.replay import lessons
 from finetune.report import page
@@ -91,6 +90,8 @@ def _attempt(options: Options, registry: Registry, incumbent: Incumbent, work: W
     outcome = _outcome(options, story, work.resumed)
     if outcome.passed and not options.dry_run:
         save_fisher(consolidate(material, incumbent.network, tuned, options.seed), folder / FISHER)
+        if not options.flows:  # files that somebody names are not the traffic that will come
+            usual.write(folder, Model.load(folder / MODEL, "cpu"), flows.records, options.seed)
         page.write(folder / REPORT, story)
         bench.publish(outcome, tuned, made, registry, reports)
         outcome.report = str(registry.path(outcome.release or "") / REPORT)
@@ -130,22 +131,6 @@ def _outcome(options: Options, story: Story, resumed: bool) -> Outcome:
         options.dry_run,
         resumed,
     )
-
-
-@contextmanager
-def exclusive(state: Path) -> Iterator[None]:
-    """Only one run at a time in a state directory. Raises UserError when there is one already."""
-    try:
-        state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = (state / "finetune.lock").open("a")
-    except OSError as error:
-        raise UserError(f"cannot write to {state}: {error.strerror}; make it writable or change --state") from None
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # released by the system however the run ends
-        except OSError:
-            raise UserError(f"another fine-tuning run is at work in {state}; wait for it to end") from None
-        yield
 
 
 def _fisher(registry: Registry, release: str, network: Network, wanted: bool) -> Fisher | None:

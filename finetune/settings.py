@@ -21,7 +21,7 @@ DEFAULT: Final = Path("sluice.toml")
 class Settings(msgspec.Struct, frozen=True):
     """`corpus` is None where none is set; `registry` is the state directory whose releases are served, None
     for the run's own; `channel` is what is improved upon and promoted. `budget` is the share of harmless flows that
-    may be blocked, `lists` are lists of domains by what they list.
+    may be blocked, `lists` are lists of domains by what they list, `canary_percent` is a canary's share of the clients.
     """
 
     corpus: Path | None
@@ -30,11 +30,13 @@ class Settings(msgspec.Struct, frozen=True):
     thresholds: Overrides = msgspec.field(default_factory=dict)
     budget: float = budget.USUAL
     lists: dict[Label, Path] = msgspec.field(default_factory=dict)
+    canary_percent: float = 10.0
 
 
 class _Model(msgspec.Struct):
     channel: str = "stable"
     registry: str = ""
+    canary_percent: float = 10.0
 
 
 class _Finetune(msgspec.Struct, forbid_unknown_fields=True):
@@ -79,7 +81,15 @@ def load(path: Path | None) -> Settings:
     except UserError as error:
         raise UserError(f"{file}: policy.budget: {error}") from None
     lists = {label: folder / name for label, name in content.finetune.lists.items()}
-    return Settings(corpus, content.model.channel, registry, _overrides(content.policy), wrong, lists)
+    return Settings(
+        corpus,
+        content.model.channel,
+        registry,
+        _overrides(content.policy),
+        wrong,
+        lists,
+        content.model.canary_percent,
+    )
 
 
 def _overrides(policy: _Policy) -> Overrides:

@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import msgspec
 
-from classifier.errors import UserError
 from classifier.features import Features, extract, vectorize
 from classifier.importers import BadLine
 from classifier.journal import Journal
@@ -32,7 +31,7 @@ from finetune.dataset import (
     thin,
 )
 from finetune.judging import Judge, Paper
-from finetune.labels import EXEMPT, Word
+from finetune.labels import EXEMPT, NothingToLearn, Word
 from finetune.statistics import Bools, Floats
 from finetune.transplant import Grafted, transplant
 
@@ -81,7 +80,7 @@ def gather(records: Sequence[FlowRecord], words: Mapping[str, Word], incumbent: 
     threats, alarms = suspicion(views, rows, incumbent)
     found = examples(candidates, rows, threats.tolist(), alarms.tolist(), familiar(records, words))
     if all(row.weak for row in found):
-        raise UserError(
+        raise NothingToLearn(
             "no labelled flow to learn from; label some with `sluice label ID benign` or give --labels FILE"
         )
     train, holdout = split(found)

@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
     app.command()(review)
     app.command()(bench)
     app.command()(doctor)
+    app.command()(drift)
     app.add_typer(policy, name="policy")
     app.add_typer(console, name="console")
 
@@ -78,6 +79,21 @@ def pins(
     from proxy.pins import show
 
     show(state, forget)
+
+
+def drift(
+    since: Annotated[
+        str, typer.Option(help="Compare what came since: 7d, 12h, 30m or a date; by default the last day or more.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    html: Annotated[Path | None, typer.Option("--html", help="Write a page with the index day by day.")] = None,
+    config: ConfigOption = None,
+    state: StateOption = Path("state"),
+) -> None:
+    """Say whether the traffic has moved away from what the model is used to, what moved, and what to do."""
+    from proxy.shift import show
+
+    show(since, as_json, html, config, state)
 
 
 def explain(

@@ -38,6 +38,8 @@ FLUSH: Final = 60.0
 """Seconds between additions to the tables."""
 REVIEW: Final = 5
 """Flushes between looks at the whole."""
+KEEP: Final = 14 * 86_400.0
+"""Seconds that counts are kept at least, however short captures are: a small site's reference takes days."""
 KEPT: Final = 32
 """Flows of a phase and a minute whose embeddings are counted."""
 
@@ -63,12 +65,13 @@ class Minute:
 
 
 class Drift:
-    """Keeps the counts of one worker; hours older than `keep` seconds go. `model` gives the one that judges."""
+    """Keeps the counts of one worker; hours older than `keep` seconds (or KEEP) go. `model` gives what judges."""
 
     def __init__(
         self, journal: Journal, registry: Registry, metrics: Metrics, model: Callable[[], Model], keep: float
     ) -> None:
-        self.journal, self.registry, self.metrics, self.model, self.keep = journal, registry, metrics, model, keep
+        self.journal, self.registry, self.metrics, self.model = journal, registry, metrics, model
+        self.keep = max(keep, KEEP)
         self._minutes: dict[Key, Minute] = {}
         self._early: defaultdict[Key, list[Floats]] = defaultdict(list)
         self._bases: dict[Key, Basis] = {}

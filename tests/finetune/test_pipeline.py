@@ -18,6 +18,7 @@ from classifier.training.fit import FitReport
 from classifier.training.network import Network
 from finetune import candidate, pipeline, replay, teaching
 from finetune.judging import Judge
+from finetune.lock import exclusive
 from finetune.outcome import Options, Outcome
 from finetune.strategies.stages import Stage
 
@@ -137,9 +138,9 @@ def test_a_release_without_weights_cannot_be_tuned(base: Path, tmp_path: Path) -
 
 
 def test_two_runs_at_once_are_refused(base: Path, tmp_path: Path) -> None:
-    with pipeline.exclusive(tmp_path), pytest.raises(UserError, match="another fine-tuning run"):
+    with exclusive(tmp_path), pytest.raises(UserError, match="another fine-tuning run"):
         pipeline.run(files(tmp_path), shipped=base)
-    with pipeline.exclusive(tmp_path):
+    with exclusive(tmp_path):
         pass
 
 
@@ -153,7 +154,7 @@ def test_an_interrupted_run_leaves_no_release_and_no_lock(
     with pytest.raises(KeyboardInterrupt):
         pipeline.run(files(tmp_path), shipped=base)
     assert not (tmp_path / "models" / "releases").exists()
-    with pipeline.exclusive(tmp_path):
+    with exclusive(tmp_path):
         pass
 
 

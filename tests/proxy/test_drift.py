@@ -20,8 +20,10 @@ from classifier.reference import REFERENCE, encode, measured
 from classifier.registry import Registry
 from classifier.stability import ENOUGH, SCORE_BINS
 from classifier.tallies import FIRST, HOUR, RELEASE, SCORE, Tallies
+from harness import run_proxy, sluice
 from inside import make_judge
 from models import tiny_release
+from origin import Origin
 from proxy.drift import KEPT, Drift, Minute
 from proxy.judge import Judge
 
@@ -47,7 +49,7 @@ def judge(tmp_path: Path, metrics: CollectorRegistry) -> Judge:
 
 def made(judge: Judge, folder: Path) -> Drift:
     registry = Registry(folder, shipped=folder / "none")
-    return Drift(judge.journal, registry, judge.metrics, lambda: judge.scorer.model, 14 * 86400.0)
+    return Drift(judge.journal, registry, judge.metrics, lambda: judge.scorer.model, 60.0)
 
 
 def counter(judge: Judge) -> Drift:
@@ -188,6 +190,36 @@ async def test_what_was_counted_last_is_kept_when_the_proxy_stops(judge: Judge) 
         await task
     hours = Tallies(Journal(judge.journal.path)).hours(judge.scorer.model.release, "request", SCORE)
     assert [rows for _, rows in hours] == [5]
+
+
+def test_a_running_proxy_counts_exports_and_keeps_it_over_a_restart(origin: Origin, tmp_path: Path) -> None:
+    for _ in range(2):
+        with run_proxy(tmp_path / "own", origin_ca=origin.ca) as proxy:
+            with proxy.client() as client:
+                for number in range(20):
+                    assert client.get(f"{origin.plain}/fine?n={number}").status_code == 200
+            assert math.isnan(proxy.metric("sluice_drift_psi", phase="request", of="score"))
+            assert proxy.stop() == 0
+    state = tmp_path / "own" / "state"
+    release = Registry(state).resolve()
+    for phase in ("request", "response"):
+        found = Tallies(Journal(state / "sluice.db")).hours(release, phase, SCORE)
+        assert sum(rows for _, rows in found) == 40
+    told = sluice("drift", "--state", str(state), "--config", str(tmp_path / "own" / "sluice.toml")).stdout
+    assert "request   score           -  not enough traffic for a reference yet: 40 of 1,000 flows" in told
+
+
+def test_a_running_proxy_withdraws_a_canary_that_misses_what_the_release_in_service_catches(
+    origin: Origin, tmp_path: Path
+) -> None:
+    with run_proxy(tmp_path / "own", config="[model]\ncanary_percent = 100.0\n", origin_ca=origin.ca) as proxy:
+        registry = Registry(proxy.state)
+        registry.promote(registry.publish(tiny_release(tmp_path / "blind", weight=0.1)), "canary")
+        proxy.wait_metric("sluice_canary_withdrawn_total", 1)
+        assert registry.followed("canary") is None
+        with proxy.client() as client:
+            assert client.get(f"{origin.plain}/?q='").status_code == 403
+        assert "misses" in proxy.log() and "known attacks" in proxy.log()
 
 
 def test_counts_of_a_canary_are_its_own(judge: Judge) -> None:
