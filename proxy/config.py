@@ -132,6 +132,7 @@ class ProxyTable(Section):
     mode: Mode | None = None
     workers: Annotated[int | Literal["auto"], PlainValidator(values.workers)] = 1
     upstream_ca: Path_ | None = None
+    modes: Annotated[tuple[str, ...], PlainValidator(values.modes)] = ("regular",)
     heartbeat: Annotated[float, PlainValidator(values.window)] = 60.0
 
 

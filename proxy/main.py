@@ -22,7 +22,8 @@ def run(file: Path | None, folder: Path, options: Mapping[str, Mapping[str, Any]
     settings = config.load(file, options)
     state.prepare(folder)
     console = bind(settings.proxy.admin, "--admin")
-    bind(settings.proxy.listen, "--listen").close()
+    if any("@" not in mode and not mode.startswith("local") for mode in settings.proxy.modes):
+        bind(settings.proxy.listen, "--listen").close()
     logs.configure()
     shared = state.scratch(folder)
     try:

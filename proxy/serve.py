@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import uvicorn
-from mitmproxy.options import Options
 from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -27,7 +26,7 @@ from classifier.journal import Journal
 from classifier.registry import Registry
 from classifier.scorer import Scorer
 from classifier.store import CaptureWriter
-from proxy import admin, core, live, state, tickets
+from proxy import admin, core, live, modes, state, tickets
 from proxy.addon import Filter
 from proxy.config import Settings
 from proxy.console import context
@@ -204,7 +203,7 @@ async def _load(parts: Parts) -> Model:
 
 def _heartbeat(parts: Parts, master: core.Core, rehearsal: Rehearsal) -> Heartbeat:
     parts.metrics.authority.set(state.expiry(parts.status.ca))
-    listen, interval = Address(*master.listening()), parts.settings.proxy.heartbeat
+    listen, interval = Address(*master.asked()), parts.settings.proxy.heartbeat
     return Heartbeat(listen, parts.status.ca, rehearsal, parts.metrics, interval)
 
 
@@ -235,16 +234,8 @@ def _home(parts: Parts) -> Path:
 
 
 def _master(parts: Parts, addon: Filter, rehearsal: Rehearsal) -> core.Core:
-    core.tune()
-    master = core.Core(Options())
-    master.addons.add(Portal(parts.status, rehearsal), addon, Unread(parts.metrics, addon.tunnels), rehearsal)
-    master.options.update(
-        listen_host=parts.settings.proxy.listen.host,
-        listen_port=parts.settings.proxy.listen.port,
-        confdir=str(parts.folder / "ca"),
-        ssl_verify_upstream_trusted_ca=str(parts.trusted),
-    )
-    return master
+    addons = (Portal(parts.status, rehearsal), addon, Unread(parts.metrics, addon.tunnels), rehearsal)
+    return modes.master(parts.settings, addons, confdir=str(parts.folder / "ca"), trusted=str(parts.trusted))
 
 
 async def _first(running: asyncio.Task[None], serving: asyncio.Task[Any]) -> None:
@@ -256,18 +247,19 @@ async def _first(running: asyncio.Task[None], serving: asyncio.Task[Any]) -> Non
 
 
 def _ready(parts: Parts, master: core.Core, desk: context.Console, console: socket.socket) -> None:
-    host, port = master.listening()
     status = parts.status
-    status.listen = str(Address(host, port))
+    status.listen, place = modes.place(parts.settings.proxy.modes, master)
     status.waiting.clear()
     gc.collect()
     gc.freeze()
     admin_address = Address(*console.getsockname()[:2])
     print(
-        f"Sluice filters at http://{status.listen} ({status.mode}, release {status.release} on {status.provider}); "
+        f"Sluice filters at {place} ({status.mode}, release {status.release} on {status.provider}); "
         f"console http://{admin_address}, CA certificate {status.ca}",
         flush=True,
     )
+    if conf := master.tunnel():
+        print(f"WireGuard clients take {state.tunnel(parts.folder, conf)}", flush=True)
     if not desk.vault.settled:
         print(f"Choose the console's password: http://{admin_address}/welcome?key={desk.invitation}", flush=True)
 
