@@ -1,10 +1,11 @@
 #!/bin/sh
 # Make the tutorial's transcripts anew: sh docs/tutorial.sh > transcript.txt 2>&1
 #
-#   docs/tutorial.sh [FOLDER]
+#   docs/tutorial.sh [FOLDER [SECTION]]
 #
-# Works in FOLDER, the checkout unless told, where ./state and ./sluice.toml must not be in use. Needs `make setup`, curl,
-# and 127.0.0.1 ports 8080, 8081 and 8443; nothing outside this machine is contacted. What is printed after a `$` is run.
+# Ends before SECTION, if one is named. Works in FOLDER, the checkout unless told, where ./state and ./sluice.toml must
+# not be in use. Needs `make setup`, curl, and 127.0.0.1 ports 8080, 8081 and 8443; nothing outside this machine is
+# contacted. What is printed after a `$` is what is run.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "${1:-$root}"
@@ -31,10 +32,16 @@ background() { # the same for one that goes on, until curl gets an answer from U
     sleep 1
 }
 
+section() { # the title of the next section, or the end
+    printf '\n== %s\n' "$1"
+    test "$1" != "$last" || exit 0
+}
+
+last=${2:-}
 jobs=
 trap 'for job in $jobs; do kill "$job" 2>/dev/null || true; done; wait' EXIT
 
-echo "== Watch"
+section "Watch"
 background '.venv/bin/python docs/demo/site.py state/demo &' https://localhost:8443/
 show 'cat > sluice.toml <<END
 [proxy]
@@ -51,8 +58,7 @@ show 'curl -s "https://localhost:8443/orders?page=2"'
 show 'curl -s "https://localhost:8443/orders?page=2%27+OR+%271%27=%271"'
 show 'curl -s http://127.0.0.1:8081/metrics | grep '"'"'action="block"'"'"' | grep -v " 0.0"'
 
-echo
-echo "== Block"
+section "Block"
 show 'sed -i s/monitor/enforce/ sluice.toml'
 show 'curl -s -X POST http://127.0.0.1:8081/-/reload'
 echo
@@ -60,8 +66,7 @@ show 'curl -s -H "Accept: application/json" "https://localhost:8443/orders?page=
 show 'event=$(sed -n '"'"'s/.*"event": "\([0-9a-f]*\)".*/\1/p'"'"' state/demo/blocked)'
 show '.venv/bin/sluice explain $event'
 
-echo
-echo "== A false alarm"
+section "A false alarm"
 show 'for page in $(seq 60); do curl -s "https://localhost:8443/orders?page=$page"; done | wc -l'
 show 'sh docs/demo/report.sh orders name'
 show 'for table in orders returns invoices stock; do for column in name city day price; do
@@ -69,15 +74,13 @@ show 'for table in orders returns invoices stock; do for column in name city day
 show 'for event in $(sed -n '"'"'s/.*"event": "\([0-9a-f]*\)".*/\1/p'"'"' state/demo/blocked); do
   .venv/bin/sluice label $event benign; done | tail -1'
 
-echo
-echo "== Learn"
+section "Learn"
 show '.venv/bin/sluice finetune run'
 sleep 3 # the proxy notices the release by itself
 show 'sh docs/demo/report.sh customers name'
 show 'curl -s -H "Accept: application/json" "https://localhost:8443/orders?page=2%27+OR+%271%27=%271"'
 show '.venv/bin/sluice model ls'
 
-echo
-echo "== Back"
+section "Back"
 show '.venv/bin/sluice model rollback'
 show 'curl -s http://127.0.0.1:8081/metrics | grep ^sluice_heartbeat_total'
