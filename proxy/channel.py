@@ -38,13 +38,15 @@ class Order(msgspec.Struct, tag=True):
 
 
 class Report(msgspec.Struct, tag=True, kw_only=True):
-    """`waiting` as in `Status`; `memory` is what the process alone holds, bytes."""
+    """`waiting`, `listen` and `place` as in `Status`; `memory` is what the process alone holds, bytes."""
 
     waiting: list[str]
     mode: str
     cause: str
     release: str = ""
     provider: str = ""
+    listen: str = ""
+    place: str = ""
     memory: int = 0
 
 

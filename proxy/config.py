@@ -156,6 +156,7 @@ class ProxyTable(Section):
     recycle_after: Annotated[float, PlainValidator(values.window)] = 0.0
     recycle_at: Annotated[int, PlainValidator(values.memory)] = 2 * 1024**3
     upstream_ca: Path_ | None = None
+    modes: Annotated[tuple[str, ...], PlainValidator(values.modes)] = ("regular",)
     heartbeat: Annotated[float, PlainValidator(values.window)] = 60.0
 
 

@@ -42,6 +42,8 @@ HELD: Final = 1024 * 1024
 """Bytes of a body that are held back to be judged; a longer body passes as it comes."""
 ANSWERED: Final = "sluice.answered"
 """In a flow's metadata: the filter has given the response, whatever the origin still sends."""
+ASKED: Final = ("regular", "upstream")
+"""mitmproxy's modes whose clients speak HTTP to a proxy."""
 
 Hook = Callable[..., Any]
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]
@@ -128,7 +130,7 @@ class Core(Master):
         self.serving = asyncio.Event()
 
     def listening(self) -> tuple[str, int]:
-        """Host and port of the proxy."""
+        """Host and port of the proxy, of the first mode that has one."""
         host, port, *_ = self.addons.get("proxyserver").listen_addrs()[0]
         return host, port
 
@@ -136,6 +138,17 @@ class Core(Master):
     def connections(self) -> int:
         """Connections of clients that are open."""
         return len(self.addons.get("proxyserver").connections)
+
+    def asked(self) -> tuple[str, int]:
+        """Host and port where a client may ask for a proxy (HTTP), the first of them."""
+        servers = self.addons.get("proxyserver").servers
+        host, port, *_ = next(s for s in servers if s.mode.type_name in ASKED).listen_addrs[0]
+        return host, port
+
+    def tunnel(self) -> str:
+        """What a WireGuard client needs to know, with its private key; empty where there is no such server."""
+        servers = self.addons.get("proxyserver").servers
+        return next((s.client_conf() or "" for s in servers if s.mode.type_name == "wireguard"), "")
 
     async def refuse(self) -> None:
         """Accept no more connections."""
@@ -145,7 +158,8 @@ class Core(Master):
         """Start serving, if listening succeeded."""
         for server in self.addons.get("proxyserver").servers:
             if server.last_exception is not None:
-                raise UserError(f"the proxy cannot listen: {str(server.last_exception).splitlines()[0]}")
+                problem = (str(server.last_exception).splitlines() or [type(server.last_exception).__name__])[0]
+                raise UserError(f"the proxy cannot listen ({server.mode.full_spec}): {problem}")
         await super().running()
         self.serving.set()
 

@@ -23,7 +23,7 @@ from mitmproxy.http import HTTPFlow, Response
 
 from classifier.journal import Journal
 from classifier.records import FlowRecord, Label, text
-from proxy import respond, tickets
+from proxy import observe, respond, tickets
 from proxy.metrics import Metrics, Outcome
 from proxy.page import CONTINUE, REPORT, Offers
 from proxy.policy import Decision
@@ -156,7 +156,7 @@ class Desk:
 def _place(flow: HTTPFlow) -> tuple[str, str, str]:
     """Client, host and path as a record has them."""
     client = flow.client_conn.peername
-    return client[0] if client else "", flow.request.host, text(flow.request.data.path)
+    return client[0] if client else "", observe.site(flow), text(flow.request.data.path)
 
 
 def _asked(flow: HTTPFlow) -> tuple[str, str]:

@@ -43,7 +43,6 @@ async def run(job: Job, settings: Settings, count: int, console: socket.socket, 
         home=settings.model.registry or job.folder,
         channel=settings.model.channel,
         config=job.file,
-        listen=str(Address(*listening[0].getsockname()[:2])),
         outgoing=Ends(job.scratch, -1, ()),
     )
     supervisor = Supervisor(job, count, settings.proxy, status, Staff(CollectorRegistry()))
@@ -97,7 +96,7 @@ async def _welcome(supervisor: Supervisor, status: Status, desk: "Console", cons
     await supervisor.serving.wait()
     admin = Address(*console.getsockname()[:2])
     print(
-        f"Sluice filters at http://{status.listen} ({status.mode}, release {status.release} on {status.provider}); "
+        f"Sluice filters at {status.place} ({status.mode}, release {status.release} on {status.provider}); "
         f"console http://{admin}, CA certificate {status.ca}",
         flush=True,
     )

@@ -20,14 +20,22 @@ from proxy.values import Address
 QUEUE: Final = 1024
 """Connections that wait until a worker takes them; the system may allow less (net.core.somaxconn)."""
 
+ALONE: Final = ("wireguard", "local")
+"""Modes that take no connections of TCP from a socket, which workers could share."""
+
 
 def run(file: Path | None, folder: Path, options: Mapping[str, Mapping[str, Any]]) -> None:
     """Serve until told to stop. Raises UserError."""
     settings = config.load(file, options)
     state.prepare(folder)
+    if settings.proxy.workers != 1 and any(mode.startswith(ALONE) for mode in settings.proxy.modes):
+        raise UserError(f"proxy.workers: the modes {' and '.join(ALONE)} can have one worker only", exit_code=2)
     with contextlib.ExitStack() as stack:
         console = stack.enter_context(bind(settings.proxy.admin, "--admin"))
-        listening = [stack.enter_context(each) for each in listen(settings.proxy.listen, "--listen")]
+        modes, workers = settings.proxy.modes, cores.workers(settings.proxy.workers)
+        listening = []
+        if not all("@" in mode or mode.startswith(ALONE) for mode in modes):
+            listening = [stack.enter_context(each) for each in listen(settings.proxy.listen, "--listen")]
         logs.configure()
         scratch = state.scratch(folder)
         stack.callback(shutil.rmtree, scratch, ignore_errors=True)
@@ -46,7 +54,7 @@ def run(file: Path | None, folder: Path, options: Mapping[str, Mapping[str, Any]
             listening=[each.fileno() for each in listening],
             ports=[each.getsockname()[1] for each in (console, *listening)],
         )
-        asyncio.run(front.run(job, settings, cores.workers(settings.proxy.workers), console, listening))
+        asyncio.run(front.run(job, settings, workers, console, listening))
 
 
 def listen(address: Address, option: str) -> list[socket.socket]:

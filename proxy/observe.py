@@ -13,6 +13,7 @@ from typing import Final
 
 from mitmproxy.http import Headers as Fields
 from mitmproxy.http import HTTPFlow, Message, Request, RequestData, ResponseData
+from mitmproxy.net.http.url import parse_authority
 from mitmproxy.tls import ClientHello, ClientHelloData, TlsData
 
 from classifier.importers.coding import decode
@@ -32,6 +33,10 @@ LIVE_TYPES: Final = (
 """Responses that are read while they are written: holding them until their end would break them."""
 
 
+UNASKED: Final = frozenset({"transparent", "wireguard", "local"})
+"""mitmproxy's modes whose clients do not know that there is a proxy."""
+
+
 def record(flow: HTTPFlow, phase: Phase, ja4: str = "") -> FlowRecord:
     """A live HTTP flow as far as it has come. `phase` connect is for CONNECT: the tunnel's target only."""
     if phase == "connect":
@@ -44,7 +49,7 @@ def record(flow: HTTPFlow, phase: Phase, ja4: str = "") -> FlowRecord:
         phase=phase,
         time=request.timestamp_start,
         client=client.peername[0] if client.peername else "",
-        host=request.host,
+        host=site(flow),
         port=request.port,
         sni=client.sni or "",
         alpn=tuple(text(name) for name in client.alpn_offers),
@@ -62,6 +67,18 @@ def record(flow: HTTPFlow, phase: Phase, ja4: str = "") -> FlowRecord:
         bytes_down=len(response.content or b"") if response else 0,
         seconds=_seconds(request, response) if response else 0.0,
     )
+
+
+def site(flow: HTTPFlow) -> str:
+    """The host that a request is for.
+
+    Of a client that did not ask for a proxy only the address is known that it connected to. Its name is then the
+    client's word: the one that it gave in TLS, else in the Host header.
+    """
+    host = flow.request.data.host
+    if flow.client_conn.proxy_mode.type_name in UNASKED and is_address(host):
+        return flow.client_conn.sni or (parse_authority(flow.request.host_header or "", check=False)[0] or host).lower()
+    return host
 
 
 def hello(data: ClientHelloData, flow_id: str) -> FlowRecord:

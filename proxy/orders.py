@@ -57,6 +57,8 @@ class Orders:
                     cause=status.cause,
                     release=status.release,
                     provider=status.provider,
+                    listen=status.listen,
+                    place=status.place,
                     memory=recycle.held(),
                 )
             )

@@ -16,6 +16,7 @@ from proxy.console import onboard, view
 from proxy.console.guard import POLICY
 from proxy.console.onboard import NAME, File
 from proxy.console.status import Status
+from proxy.observe import UNASKED
 from proxy.rehearsal import Rehearsal
 
 _HTML: Final = "text/html; charset=utf-8"
@@ -77,6 +78,8 @@ def _origin_form(flow: HTTPFlow) -> bool:
 
     (mitmproxy has turned `GET http://a.example/` into `GET /` by now, so the form of the request tells nothing.)
     """
+    if flow.client_conn.proxy_mode.type_name in UNASKED:  # there the client's target takes the place of our address
+        return False
     host, port = flow.client_conn.sockname[:2] if flow.client_conn.sockname else ("", 0)
     own = (host, "localhost") if host.startswith("127.") or host == "::1" else (host,)
     asked = flow.request

@@ -12,6 +12,7 @@ from mitmproxy.http import HTTPFlow, Response
 from classifier.records import HARMLESS
 from proxy import page
 from proxy.core import ANSWERED
+from proxy.observe import site
 from proxy.page import NO_OFFERS, Offers
 from proxy.policy import UNJUDGED, Decision
 from proxy.wording import Wording, spoken
@@ -31,7 +32,7 @@ def apply(flow: HTTPFlow, decision: Decision, offers: Offers = NO_OFFERS) -> str
     if not decision.blocks:
         return ""
     accept, language = (flow.request.headers.get(name, "") for name in ("accept", "accept-language"))
-    answer(flow, block(accept, flow.request.host, decision, language=language, offers=offers))
+    answer(flow, block(accept, site(flow), decision, language=language, offers=offers))
     if flow.request.data.method == b"CONNECT":
         return "a refused connection"
     return f"{_SEEN[preferred(accept)]} ({spoken(language).language})"

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from mitmproxy.options import Options
 from prometheus_client import CollectorRegistry
 
 from classifier import batching
@@ -22,7 +21,7 @@ from classifier.journal import Journal
 from classifier.registry import Registry
 from classifier.scorer import Scorer
 from classifier.store import CaptureWriter
-from proxy import core, live, state, tickets
+from proxy import core, live, modes, state, tickets
 from proxy.addon import Filter
 from proxy.channel import DRAIN
 from proxy.config import Settings
@@ -125,8 +124,10 @@ async def _proxy(
     ]
     gc.collect()
     gc.freeze()
-    parts.status.listen = str(Address(*master.listening()))
+    parts.status.listen, parts.status.place = modes.place(settings.proxy.modes, master)
     parts.status.waiting.clear()
+    if conf := master.tunnel():
+        print(f"WireGuard clients take {state.tunnel(folder, conf)}", flush=True)
     tasks.append(group.create_task(_heartbeat(parts, master, rehearsal).run()))
     orders.report()
     await orders.leaving.wait()
@@ -179,7 +180,7 @@ async def _load(parts: Parts) -> Model:
 
 def _heartbeat(parts: Parts, master: core.Core, rehearsal: Rehearsal) -> Heartbeat:
     parts.metrics.authority.set(state.expiry(parts.status.ca))
-    listen, interval = Address(*master.listening()), parts.settings.proxy.heartbeat
+    listen, interval = Address(*master.asked()), parts.settings.proxy.heartbeat
     return Heartbeat(listen, parts.status.ca, rehearsal, parts.metrics, interval)
 
 
@@ -215,21 +216,20 @@ def _home(settings: Settings, folder: Path) -> Path:
 
 
 def _master(parts: Parts, addon: Filter, rehearsal: Rehearsal) -> core.Core:
-    core.tune()
+    settings = parts.settings
     sockets = [socket.socket(fileno=descriptor) for descriptor in parts.job.listening]
     core.share(sockets)
-    host, port = sockets[0].getsockname()[:2]
+    listen = Address(*sockets[0].getsockname()[:2]) if sockets else settings.proxy.listen
     ends = Ends(parts.job.scratch, parts.number, parts.job.ports)
     parts.status.outgoing = ends
-    master = core.Core(Options())
-    master.addons.add(ends, Portal(parts.status, rehearsal), addon, Unread(parts.metrics, addon.tunnels), rehearsal)
-    master.options.update(
-        listen_host=host,
-        listen_port=port,
+    portal, unread = Portal(parts.status, rehearsal), Unread(parts.metrics, addon.tunnels)
+    return modes.master(
+        settings.proxy.modes,
+        (ends, portal, addon, unread, rehearsal),
+        listen=listen,
         confdir=str(parts.job.folder / "ca"),
-        ssl_verify_upstream_trusted_ca=str(parts.job.trusted),
+        trusted=str(parts.job.trusted),
     )
-    return master
 
 
 async def _first(running: asyncio.Task[None], serving: asyncio.Task[Any]) -> None:

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
+from classifier.disk import write_new
 from classifier.errors import UserError
 
 FOLDERS: Final = ("models/releases", "models/channels")
@@ -47,6 +48,15 @@ def authority(state: Path) -> Path:
     if not (folder / "mitmproxy-ca.pem").exists():
         CertStore.create_store(folder, "mitmproxy", 2048, organization="Sluice", cn="Sluice")
     return folder / CA
+
+
+def tunnel(folder: Path, conf: str) -> Path:
+    """The file that a WireGuard client reads, with its private key; written anew at every start."""
+    path = folder / "keys" / "wireguard-client.conf"
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    path.unlink(missing_ok=True)
+    write_new(path, (conf + "\n").encode(), mode=0o600)
+    return path
 
 
 def expiry(certificate: Path) -> float:

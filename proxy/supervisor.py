@@ -227,6 +227,7 @@ class Supervisor:
         if report := next((worker.report for worker in ready if worker.report), None):
             self.status.release, self.status.provider = report.release, report.provider
             self.status.mode, self.status.cause = report.mode, report.cause
+            self.status.listen, self.status.place = report.listen, report.place
         if len(ready) == self.count:
             self.serving.set()
 

@@ -21,6 +21,8 @@ from proxy.policy import CAUSES, Cause
 
 _SCOPES: Final = (DEFAULT, *(f"{kind}/{phase}" for kind in get_args(Kind) for phase in get_args(Phase)))
 _TIME: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+MODES: Final = ("regular", "upstream", "socks5", "reverse", "transparent", "wireguard", "local")
+"""Those of mitmproxy's modes whose traffic is HTTP for the most part."""
 _SIZE: Final = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 
 
@@ -51,6 +53,28 @@ def workers(value: Any) -> int | Literal["auto"]:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
         return value
     raise ValueError("must be auto or a number from 1")
+
+
+def modes(value: Any) -> tuple[str, ...]:
+    """One or several of mitmproxy's modes: `regular`, `upstream:http://PROXY:PORT`, `socks5`, `reverse:URL`,
+    `transparent`, `wireguard`, `local`; each but the last may end in `@PORT` or `@HOST:PORT`.
+    """
+    specs = listed(value)
+    if not isinstance(specs, list) or not specs or not all(isinstance(spec, str) for spec in specs):
+        raise ValueError(f"must be of {', '.join(MODES)}")
+    from mitmproxy.proxy.mode_specs import ProxyMode
+
+    for spec in specs:
+        name = re.split("[:@]", spec)[0]
+        if name not in MODES:
+            raise ValueError(f"{name!r} is no mode, {nearest(name, MODES)}")
+        try:
+            parsed = ProxyMode.parse(spec)
+        except ValueError as error:
+            raise ValueError(f"{spec}: {error}") from None
+        if getattr(parsed, "scheme", "http") not in ("http", "https"):
+            raise ValueError(f"{spec}: must lead to http:// or https://")
+    return tuple(specs)
 
 
 def path(value: Any, info: ValidationInfo) -> Path | None:

@@ -17,7 +17,7 @@ from classifier.errors import UserError
 from classifier.training.evaluation import nginx
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-PACKAGES: Final = {"promtool": "prometheus"}
+PACKAGES: Final = {"promtool": "prometheus", "nft": "nftables", "ip": "iproute2", "nsenter": "util-linux"}
 """Program -> the distribution's package that brings it, where their names differ."""
 SYSTEM: Final = "/usr/sbin:/sbin"
 """Where servers are installed; a user's own path often lacks it."""

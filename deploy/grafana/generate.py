@@ -114,6 +114,8 @@ def build() -> dashboard.Dashboard:
         ("Scoring", _scoring()),
         ("Coverage", _coverage()),
         ("Model and captures", _model()),
+        ("Trials and people", _trials()),
+        ("Heartbeat", _heartbeat()),
     ):
         page.with_row(dashboard.Row(title).id(next(numbers)))
         for panel in panels:
@@ -261,6 +263,71 @@ def _model() -> Panels:
                 Query(f"sum({rate('sluice_journal_errors_total')})", "events, write failed"),
             ],
             "ops",
+        ),
+    )
+
+
+def _trials() -> Panels:
+    pressed = rate("sluice_block_page_total", 'result="done"')
+    return (
+        chart(
+            "Canary against the rest",
+            "Share of decisions that block, where the canary decides and where the release in service does.",
+            [
+                Query(_blocked("canary"), "canary"),
+                Query(_blocked("control"), "release in service"),
+            ],
+            "percentunit",
+        ),
+        chart(
+            "Shadow against the release in service",
+            "Decisions a second on which the shadow says something else, by what each of them says.",
+            [Query(f"sum by (action, shadow) ({rate('sluice_shadow_flows_total')})", "{{action}}, shadow {{shadow}}")],
+            "ops",
+            stacked=True,
+        ),
+        chart(
+            "Buttons of the block page",
+            "Mistakes that users reported and blocks that they went past.",
+            [Query(f"sum by (button) ({pressed})", "{{button}}")],
+            "ops",
+            stacked=True,
+        ),
+    )
+
+
+def _blocked(group: str) -> str:
+    return share(
+        rate("sluice_canary_flows_total", f'group="{group}", action="block"'),
+        rate("sluice_canary_flows_total", f'group="{group}"'),
+    )
+
+
+def _heartbeat() -> Panels:
+    rounds = f"increase({only('sluice_heartbeat_total')}[$__rate_interval])"
+    return (
+        chart(
+            "Heartbeat",
+            "Rounds of known attacks that the proxy sent through itself; `missed` means that real ones pass as well.",
+            [Query(f"sum by (result) ({rounds})", "{{result}}")],
+            "short",
+        ),
+        number(
+            "Last good heartbeat",
+            "How long ago every known attack was caught.",
+            Query(f"time() - max({only('sluice_heartbeat_timestamp_seconds')})"),
+            "s",
+        ),
+        number(
+            "Certificate runs out in",
+            "Time left until clients no longer accept the proxy's certificate authority.",
+            Query(f"min({only('sluice_ca_expiry_timestamp_seconds')}) - time()"),
+            "s",
+        ),
+        number(
+            "Canaries sent home",
+            "Releases on trial that the proxy withdrew by itself within a day.",
+            Query(f"sum(increase({only('sluice_canary_withdrawn_total')}[1d]))"),
         ),
     )
 

@@ -30,6 +30,9 @@ class Status:
     cause: str = ""
     """Where the mode comes from."""
     listen: str = ""
+    """Where clients come to, HOST:PORT."""
+    place: str = ""
+    """The same for people."""
     release: str = ""
     provider: str = ""
     waiting: list[str] = field(default_factory=lambda: [*START])

@@ -1,16 +1,33 @@
 """The images and the composition name files, stages and options that exist. Nothing is built: that needs a daemon."""
 
 import re
+import subprocess
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
-from needs import ROOT
+from needs import ROOT, require
+from schemas import unknown
 
 FOLDER = ROOT / "deploy/docker"
 DOCKERFILE = (FOLDER / "Dockerfile").read_text()
 COMPOSE: dict[str, Any] = YAML(typ="safe").load((FOLDER / "compose.yaml").read_text())
+
+
+def test_every_field_of_the_composition_is_one_of_the_specification() -> None:
+    services = COMPOSE["services"].values()
+    assert list(unknown(COMPOSE, "Composition")) == []
+    assert [field for service in services for field in unknown(service, "Service of Compose")] == []
+
+
+def test_docker_compose_reads_the_composition() -> None:
+    program = require("docker")
+    if subprocess.run([program, "compose", "version"], capture_output=True).returncode:
+        pytest.skip("docker has no compose here; only names, paths and fields were held against the files")
+    command = [program, "compose", "--file", str(FOLDER / "compose.yaml"), "config", "--quiet"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_what_is_copied_is_there_and_not_ignored() -> None:

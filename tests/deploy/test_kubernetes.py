@@ -1,4 +1,7 @@
-"""kubectl builds the manifests; they are held against what Pod Security calls restricted. No cluster is asked."""
+"""kubectl builds the manifests; they are held against the API's fields and against what Pod Security calls restricted.
+
+No cluster is asked.
+"""
 
 import subprocess
 from functools import cache
@@ -10,6 +13,7 @@ from ruamel.yaml import YAML
 
 from needs import ROOT, require
 from proxy.config import load
+from schemas import unknown
 
 FOLDER = ROOT / "deploy/kubernetes"
 
@@ -19,6 +23,18 @@ def manifests() -> list[dict[str, Any]]:
     done = subprocess.run([require("kubectl"), "kustomize", str(FOLDER)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return list(YAML(typ="safe").load_all(done.stdout))
+
+
+def test_every_field_is_one_of_the_api() -> None:
+    for manifest in manifests():
+        assert list(unknown(manifest, manifest["kind"])) == [], manifest["kind"]
+
+
+def test_a_misspelt_field_is_found() -> None:
+    pod = {"template": {"spec": {"containers": [{"name": "x", "readinesProbe": {}}]}}}
+    assert list(unknown({"kind": "StatefulSet", "spec": pod}, "StatefulSet")) == [
+        "spec.template.spec.containers[0].readinesProbe"
+    ]
 
 
 def pods() -> list[dict[str, Any]]:

@@ -72,7 +72,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Prometheus"]:
     origin, home = tmp_path_factory.mktemp("origin"), tmp_path_factory.mktemp("proxy")
     with (
         run_origin(origin) as site,
-        run_proxy(home) as proxy,
+        run_proxy(home, config='[proxy]\nheartbeat = "5s"\n', shipped=True) as proxy,
         traffic(proxy, site.plain),
         Prometheus(program, folder, proxy.admin.removeprefix("http://")) as watched,
     ):

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mitmproxy.http import Headers, HTTPFlow
 from mitmproxy.proxy import context
+from mitmproxy.proxy.mode_specs import ProxyMode
 from mitmproxy.test import taddons, tflow, tutils
 from mitmproxy.tls import ClientHello, ClientHelloData, TlsData
 
@@ -157,3 +158,24 @@ def test_which_failed_handshakes_speak_of_certificates(error: str | None, refuse
         client = tflow.tclient_conn()
         client.error = error
         assert observe.refused(TlsData(client, context.Context(client, tctx.options))) is refused
+
+
+@pytest.mark.parametrize(
+    ("mode", "host", "header", "sni", "site"),
+    [
+        ("regular", "198.51.100.7", "Shop.example:80", "", "198.51.100.7"),
+        ("transparent", "198.51.100.7", "Shop.example:8000", "", "shop.example"),
+        ("transparent", "198.51.100.7", "shop.example", "inside.example", "inside.example"),
+        ("transparent", "198.51.100.7", "", "", "198.51.100.7"),
+        ("transparent", "2001:db8::7", "[2001:db8::7]:80", "", "2001:db8::7"),
+        ("wireguard", "named.example", "other.example", "", "named.example"),
+    ],
+)
+def test_clients_that_were_redirected_name_the_site_themselves(
+    mode: str, host: str, header: str, sni: str, site: str
+) -> None:
+    flow = tflow.tflow()
+    flow.client_conn.proxy_mode = ProxyMode.parse(mode)
+    flow.request.data.host, flow.client_conn.sni = host, sni or None
+    flow.request.headers["Host"] = header
+    assert observe.site(flow) == site

@@ -43,3 +43,34 @@ def test_a_window_may_be_closed(text: object, number: float) -> None:
 def test_the_nearest_name_is_offered_else_all() -> None:
     assert values.nearest("sqly", ["sqli", "xss"]) == "did you mean sqli?"
     assert values.nearest(7, ["sqli", "xss"]) == "known are sqli, xss"
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("transparent", ("transparent",)),
+        (["regular", "socks5@1080"], ("regular", "socks5@1080")),
+        ("reverse:https://intranet.example@127.0.0.1:8443", ("reverse:https://intranet.example@127.0.0.1:8443",)),
+        ("wireguard@0.0.0.0:51820", ("wireguard@0.0.0.0:51820",)),
+        ("local:curl", ("local:curl",)),
+    ],
+)
+def test_modes_are_mitmproxys(given: object, read: tuple[str, ...]) -> None:
+    assert values.modes(given) == read
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([], "must be of regular"),
+        (8080, "must be of regular"),
+        ("transparant", "did you mean transparent"),
+        ("dns", "known are regular"),
+        ("socks5@many", "socks5@many: invalid port"),
+        ("reverse:tcp://db.example:5432", "must lead to http:// or https://"),
+        ("regular:x", "takes no arguments"),
+    ],
+)
+def test_what_is_no_mode_is_refused(given: object, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        values.modes(given)
