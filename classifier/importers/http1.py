@@ -15,10 +15,11 @@ from classifier.importers.coding import decode
 from classifier.importers.reassembly import Gap
 from classifier.records import BODY_CAP, Headers, text
 
-REQUEST: Final = re.compile(rb"(?!PRI \* HTTP/2)[A-Z][A-Z_-]{2,31} (?:/|\*|[A-Za-z0-9\[])[^\r\n]{0,65535}")
+REQUEST: Final = re.compile(rb"(?!PRI \* HTTP/2)[A-Z][A-Z_-]{2,31} (?:/|\*|[A-Za-z0-9\[])")
 REPLY: Final = re.compile(rb"HTTP/\d(?:\.\d)? ?\d{3}")
 _HEAD_LIMIT: Final = 256 * 1024
-_END: Final = re.compile(rb"\r?\n\r?\n")
+_END: Final = re.compile(rb"\n\r?\n")
+"""Of a head; begins with a letter that searching can jump to."""
 _VERSION: Final = re.compile(r"HTTP/\d(?:\.\d)?")
 UNTIL_CLOSE: Final = -1
 
@@ -124,7 +125,7 @@ class Parser:
             if len(self._buffer) > _HEAD_LIMIT or (len(self._buffer) > 64 and not self._start.match(self._buffer)):
                 self._lose()
             return False
-        lines = text(bytes(self._buffer[: end.start()])).replace("\r\n", "\n").split("\n")
+        lines = text(bytes(self._buffer[: end.start()])).removesuffix("\r").replace("\r\n", "\n").split("\n")
         if not self._start.match(self._buffer) or not self._first(lines[0]):
             self._lose()
             return True
