@@ -90,7 +90,7 @@ def test_no_more_threats_among_captures_than_the_prior_explains_cost_nothing() -
 
 def test_what_the_network_is_sure_of_pulls_less_than_what_it_doubts() -> None:
     given = logits(12.0, 3.0, 9.0).requires_grad_()
-    unlabelled(0.05)(NETWORK, batch(ANY, ANY, ATTACK), given).backward()  # type: ignore[no-untyped-call]
+    unlabelled(0.05)(NETWORK, batch(ANY, ANY, ATTACK), given).backward()
     pull = given.grad
     assert pull is not None
     assert float(pull[0].abs().sum()) < 0.1 * float(pull[1].abs().sum())
