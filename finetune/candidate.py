@@ -93,7 +93,8 @@ def _tuned(
     torch.manual_seed(seed)
     network = recipe.grow(incumbent)
     fisher = _known(material, incumbent, seed) if "ewc" in recipe.parts else {}
-    batches = mixer(material.train, material.hostile, material.disguised, _practised(recipe, material), seed)
+    practised, unlabelled = _practised(recipe, material), "pu" in recipe.parts
+    batches = mixer(material.train, material.hostile, material.disguised, practised, seed, unlabelled=unlabelled)
     plan = recipe.plan(network, batches)
     reports: list[FitReport] = []
     for again in range(ROUNDS):

@@ -8,10 +8,11 @@ from typing import Final
 import torch
 
 from classifier.errors import UserError
-from classifier.records import HARMLESS, Label
+from classifier.records import HARMLESS, LABELS, Label
 from classifier.training.fit import Batches, FitReport, Penalty, fit
 from classifier.training.network import Network
 from classifier.training.progress import Bar
+from finetune import labels
 from finetune.dataset import Example
 from finetune.replay import Lesson, Mixer, Pool, lesson
 from finetune.strategies.stages import Stage
@@ -43,35 +44,47 @@ def share_cores() -> None:
 
 
 def mixer(
-    train: Sequence[Example], hostile: Sequence[Lesson], disguised: Sequence[Lesson], base: Sequence[Lesson], seed: int
+    train: Sequence[Example],
+    hostile: Sequence[Lesson],
+    disguised: Sequence[Lesson],
+    base: Sequence[Lesson],
+    seed: int,
+    *,
+    unlabelled: bool = False,
 ) -> Mixer:
-    """Batches for a site, half of `base` where there is one; `hostile` and `disguised` are grafts.
+    """Batches for a site, half of `base` where there is one; `hostile` and `disguised` are grafts (see `pools`).
 
     Raises UserError when there is no attack to learn: what is taught harmless rows alone learns to let everything
     pass.
     """
-    site = pools(train, hostile, disguised)
+    site = pools(train, hostile, disguised, unlabelled=unlabelled)
     if not any(_is_hostile(row) for rows in (*(pool.lessons for pool in site), base) for row in rows):
         raise UserError(NO_ATTACKS)
     return Mixer(site, base, seed=seed)
 
 
-def pools(train: Sequence[Example], hostile: Sequence[Lesson], disguised: Sequence[Lesson]) -> list[Pool]:
-    """The site's lessons by their shares. A weakly benign row may keep any harmless label that the incumbent gives."""
+def pools(
+    train: Sequence[Example], hostile: Sequence[Lesson], disguised: Sequence[Lesson], *, unlabelled: bool = False
+) -> list[Pool]:
+    """The site's lessons by their shares. A weakly benign row may keep any harmless label that the incumbent gives;
+    if captures are `unlabelled`, one of which nothing but that is known may be anything.
+    """
     return [
         Pool(site_lessons(row for row in train if not row.weak), LABELLED),
         Pool(hostile, ATTACKED),
         Pool(disguised, DISGUISED),
-        Pool(site_lessons(row for row in train if row.weak), WEAK),
+        Pool(site_lessons((row for row in train if row.weak), unlabelled=unlabelled), WEAK),
     ]
 
 
-def site_lessons(rows: Iterable[Example]) -> list[Lesson]:
+def site_lessons(rows: Iterable[Example], *, unlabelled: bool = False) -> list[Lesson]:
     """Examples as lessons; one without weight teaches nothing."""
-    return [lesson(row.features, _allowed(row), row.weight) for row in rows if row.weight > 0]
+    return [lesson(row.features, _allowed(row, unlabelled), row.weight) for row in rows if row.weight > 0]
 
 
-def _allowed(row: Example) -> tuple[Label, ...]:
+def _allowed(row: Example, unlabelled: bool) -> tuple[Label, ...]:
+    if unlabelled and row.origin == labels.WEAK:
+        return LABELS
     return HARMLESS if row.weak and row.label == Label.BENIGN else (row.label,)
 
 

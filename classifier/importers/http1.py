@@ -15,10 +15,11 @@ from classifier.importers.coding import decode
 from classifier.importers.reassembly import Gap
 from classifier.records import BODY_CAP, Headers, text
 
-REQUEST: Final = re.compile(rb"(?!PRI \* HTTP/2)[A-Z][A-Z_-]{2,31} (?:/|\*|[A-Za-z0-9\[])[^\r\n]{0,65535}")
+REQUEST: Final = re.compile(rb"(?!PRI \* HTTP/2)[A-Z][A-Z_-]{2,31} (?:/|\*|[A-Za-z0-9\[])")
 REPLY: Final = re.compile(rb"HTTP/\d(?:\.\d)? ?\d{3}")
 _HEAD_LIMIT: Final = 256 * 1024
-_END: Final = re.compile(rb"\r?\n\r?\n")
+_END: Final = re.compile(rb"\n\r?\n")
+"""Of a head; begins with a letter that searching can jump to."""
 _VERSION: Final = re.compile(r"HTTP/\d(?:\.\d)?")
 UNTIL_CLOSE: Final = -1
 
@@ -73,7 +74,7 @@ class Parser:
         self._left = 0
         self._time = 0.0
         self._done: list[Message] = []
-        self._step: Callable[[], bool] = self._lost
+        self._step: Callable[[Parser], bool] = Parser._lost
 
     def feed(self, data: bytes | Gap, moment: float) -> list[Message]:
         """Bytes in order, seen at `moment`; the messages they complete."""
@@ -97,7 +98,7 @@ class Parser:
         return rest
 
     def _follow(self) -> list[Message]:
-        while self._buffer and not self.tunnel and self._step():
+        while self._buffer and not self.tunnel and self._step(self):
             pass
         return self._taken()
 
@@ -109,7 +110,7 @@ class Parser:
 
     def _lost(self) -> bool:
         if self._start.match(self._buffer):
-            self._step = self._head
+            self._step = Parser._head
             return True
         self._buffer.clear()
         return False
@@ -124,7 +125,7 @@ class Parser:
             if len(self._buffer) > _HEAD_LIMIT or (len(self._buffer) > 64 and not self._start.match(self._buffer)):
                 self._lose()
             return False
-        lines = text(bytes(self._buffer[: end.start()])).replace("\r\n", "\n").split("\n")
+        lines = text(bytes(self._buffer[: end.start()])).removesuffix("\r").replace("\r\n", "\n").split("\n")
         if not self._start.match(self._buffer) or not self._first(lines[0]):
             self._lose()
             return True
@@ -157,20 +158,20 @@ class Parser:
             self._lose()
             return True
         del self._buffer[: len(line) + 1]
-        self._step = self._chunk_data if self._left > 0 else self._trailer
+        self._step = Parser._chunk_data if self._left > 0 else Parser._trailer
         return True
 
     def _chunk_data(self) -> bool:
         self._body(self._left)
         if self._left == 0:
-            self._step = self._chunk_end
+            self._step = Parser._chunk_end
         return True
 
     def _chunk_end(self) -> bool:
         if len(self._buffer) < 2 and self._buffer != b"\n":
             return False
         del self._buffer[: 2 if self._buffer[:2] == b"\r\n" else self._buffer[:1] == b"\n"]
-        self._step = self._chunk
+        self._step = Parser._chunk
         return True
 
     def _trailer(self) -> bool:
@@ -206,7 +207,7 @@ class Parser:
         length = message.header("content-length").partition(",")[0].strip()
         if self._replies and 100 <= message.status < 200 and message.status != 101:
             self.asked.appendleft(method)  # the real reply is still to come
-            self._message, self._step = None, self._head
+            self._message, self._step = None, Parser._head
         elif method == "CONNECT" and (not self._replies or message.status < 300):
             self.tunnel = not self._replies
             self._complete()
@@ -214,13 +215,13 @@ class Parser:
             self.tunnel = message.status == 101
             self._complete()
         elif "chunked" in message.header("transfer-encoding").lower():
-            self._step = self._chunk
+            self._step = Parser._chunk
         elif length.isascii() and length.isdigit() and len(length) < 16:
-            self._left, self._step = int(length), self._sized
+            self._left, self._step = int(length), Parser._sized
             if self._left == 0:
                 self._complete()
         elif self._replies:
-            self._left, self._step = UNTIL_CLOSE, self._until_close
+            self._left, self._step = UNTIL_CLOSE, Parser._until_close
         else:
             self._complete()
 
@@ -234,7 +235,7 @@ class Parser:
     def _complete(self) -> None:
         """The message is over."""
         message, self._message = self._message, None
-        self._step = self._head
+        self._step = Parser._head
         if message is not None and (message.method or message.status):
             message.end = self._time
             self._done.append(message)
@@ -242,21 +243,21 @@ class Parser:
     def _lose(self) -> None:
         self._message = None
         self._buffer.clear()
-        self._step = self._lost
+        self._step = Parser._lost
 
     def _gap(self, size: int) -> None:
         """Bytes are missing: a body of known size goes on after them, anything else is lost."""
         if self._message is not None:
             self._message.torn = True
-        sized = self._step == self._sized and size <= self._left
-        if sized or self._step == self._until_close:
+        sized = self._step == Parser._sized and size <= self._left
+        if sized or self._step == Parser._until_close:
             assert self._message is not None
             self._message.size += size
             self._left -= size
             if sized and self._left == 0:
                 self._complete()
             return
-        if self._step != self._head:
+        if self._step != Parser._head:
             self._complete()
         self._lose()
 

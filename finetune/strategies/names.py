@@ -29,6 +29,7 @@ PARTS: Final = {
     "l2-sp": "a pull back to the incumbent's weights",
     "ewc": "the same, stronger where the base's Fisher information is high (elastic weight consolidation)",
     "lwf": "the incumbent's own answers on the site's traffic are kept (learning without forgetting)",
+    "pu": "captures count as unlabelled, a few perhaps hostile, not as benign (positive-unlabelled learning)",
     "wise": "the weights are mixed with the incumbent's as far as validation says (WiSE-FT)",
 }
 PLAIN: Final = "plain"

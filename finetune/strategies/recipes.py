@@ -13,6 +13,7 @@ from finetune.strategies.ewc import consolidated
 from finetune.strategies.l2sp import anchored
 from finetune.strategies.names import parse
 from finetune.strategies.stages import Stage
+from finetune.strategies.unlabelled import unlabelled
 
 ANCHOR: Final = 30.0
 """Strength of the pull back to the incumbent's weights: it keeps what neither the site nor the replay practises."""
@@ -48,6 +49,7 @@ def penalties(parts: frozenset[str], incumbent: Network, fisher: Fisher, ease: f
         "l2-sp": lambda: anchored(incumbent, ANCHOR / ease),
         "ewc": lambda: consolidated(incumbent, fisher, CONSOLIDATION / ease),
         "lwf": lambda: taught(incumbent, DISTILLATION / ease),
+        "pu": unlabelled,
     }
     return [build() for part, build in known.items() if part in parts]
 

@@ -19,6 +19,8 @@ from finetune.outcome import Options, Outcome
 
 WEB = (Label.SQLI, Label.XSS, Label.COMMAND_INJECTION, Label.PATH_TRAVERSAL)
 
+FLIPPED = {"benign": "sqli", "sqli": "benign"}
+
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,3 +86,22 @@ def test_labels_that_contradict_the_sites_own_traffic_are_refused(base: Path, tm
     outcome = run(tmp_path, base, pages, {record.id: "sqli" for record in pages[:40]})
     assert outcome.release is None
     assert set(outcome.refused) & {"site_quality", "site_rethresholded", "site_flagged", "site_blocked"}
+
+
+def test_one_label_in_ten_flipped_passes_the_gates_and_costs_little_detection(base: Path, tmp_path: Path) -> None:
+    registry = Registry(tmp_path, shipped=base)
+    before = Judge(registry.load(registry.resolve(), "cpu"))
+    fresh = [record for record, _ in zip(attacks(7), range(300), strict=False)]
+    caught = [record for record, rank in zip(fresh, ranks(before, fresh), strict=True) if rank > 0]
+    hostile = [record for record, _ in zip(attacks(5), range(40), strict=False)]
+    truth = {f"query-{n}": "benign" for n in range(60)} | {record.id: "sqli" for record in hostile}
+    said = {flow: label if n % 10 else FLIPPED[label] for n, (flow, label) in enumerate(truth.items())}
+
+    flows = [*map(sites.query, range(60)), *hostile, *map(sites.page, range(300))]
+    outcome = run(tmp_path, base, flows, said)
+
+    assert outcome.refused == [] and outcome.release == registry.resolve()
+    after = Judge(registry.load(registry.resolve(), "cpu"))
+    assert sum(rank > 0 for rank in ranks(after, caught)) >= 0.93 * len(caught)
+    reports = list(map(sites.query, range(5000, 5060)))
+    assert sum(rank > 0 for rank in ranks(after, reports)) <= 0.2 * sum(rank > 0 for rank in ranks(before, reports))

@@ -8,11 +8,13 @@ import torch
 from classifier.errors import UserError
 from classifier.features import extract
 from classifier.records import HARMLESS, FlowRecord, Label
+from classifier.training.fit import Batch, loss_of
 from classifier.training.network import Config, Network
 from finetune.dataset import Example
+from finetune.labels import WEIGHTS
 from finetune.replay import Lesson, lesson
 from finetune.strategies import stages
-from finetune.teaching import STEPS, mixer, share_cores, teach
+from finetune.teaching import STEPS, mixer, share_cores, site_lessons, teach
 
 SMALL = Config(buckets=256, grams_dim=4, bytes_dim=4, stem=8, deep=8, hidden=16)
 
@@ -49,6 +51,35 @@ def test_a_batch_mixes_labels_grafts_captures_and_the_base() -> None:
     assert len(seen) == 4  # benign; benign, tracker or scanner; SQL injection; XSS of the base
     harmless = {tuple(label in HARMLESS for label in Label)}
     assert harmless <= seen
+
+
+def test_weights_of_every_origin_reach_the_batch() -> None:
+    rows = [example(f"/{origin}")._replace(origin=origin, weight=weight) for origin, weight in WEIGHTS.items()]
+    batches = mixer(rows, [], [], base(), seed=0)
+    seen = {round(float(weight), 3) for step in range(20) for weight in batches(step).weight}
+    assert seen == set(WEIGHTS.values())
+
+
+def test_the_loss_counts_a_row_by_its_weight() -> None:
+    logits = torch.zeros(2, len(Label))
+    allowed = torch.zeros(2, len(Label), dtype=torch.bool)
+    allowed[:, 0] = True
+    logits[0, 0] = 5.0
+    light, heavy = (
+        loss_of(logits, Batch(torch.zeros(2, 1), torch.zeros(2, 1), allowed, torch.tensor([1.0, weight])))
+        for weight in (0.3, 1.0)
+    )
+    assert float(light) < float(heavy)
+
+
+def test_a_list_teaches_its_label_and_unlabelled_captures_may_be_anything() -> None:
+    listed = example("/listed")._replace(origin="list", label=Label.MALWARE)
+    known = example("/known")._replace(origin="time")
+    (one,), (harmless,), (captured,) = (
+        site_lessons([row], unlabelled=True) for row in (listed, known, example("/weak", weak=True))
+    )
+    assert (one.labels, harmless.labels, captured.labels) == ((Label.MALWARE,), HARMLESS, tuple(Label))
+    assert site_lessons([example("/weak", weak=True)])[0].labels == HARMLESS
 
 
 def test_a_row_without_weight_teaches_nothing() -> None:

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from scapy.utils import wrpcap, wrpcapng
 
 from classifier import importers
 from classifier.importers import BadLine, pcap
+from classifier.importers.packets import Packet as Seen
 from classifier.records import FlowRecord
 
 CLIENT, SERVER = "192.0.2.1", "198.51.100.2"
@@ -218,3 +220,29 @@ def test_a_capture_may_come_through_a_pipe(tmp_path: Path) -> None:
     raw = io.BytesIO((tmp_path / "x.pcap").read_bytes())
     found = list(importers.records(io.BufferedReader(raw), "-"))
     assert [each.id for each in found if isinstance(each, FlowRecord)] == ["-#1"]
+
+
+def busy(count: int) -> Iterator[Seen]:
+    """Connections that nobody closes, one after the other, each with a request, some with missing parts."""
+    for number in range(count):
+        ends = (f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}", 4000), (SERVER, 80)
+        yield Seen(number * 0.5, 6, *ends, 1, 24, GET)
+        if number % 3 == 0:
+            yield Seen(number * 0.5, 6, *ends, 5000, 24, b"x" * 1400)
+
+
+def test_memory_does_not_grow_with_the_length_of_a_capture(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pcap, "IDLE", 20.0)
+    monkeypatch.setattr(pcap, "_SWEEP", 100)
+
+    def peak(count: int) -> int:
+        tracemalloc.start()
+        for _ in pcap.Flows().records(busy(count)):
+            pass
+        used = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return used
+
+    peak(100)  # what is imported and cached on the way
+    short = peak(500)
+    assert peak(2000) < 1.2 * short
