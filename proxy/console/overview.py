@@ -8,6 +8,7 @@ import msgspec
 from prometheus_client import CollectorRegistry
 
 from classifier.records import HARMLESS
+from proxy.budget import kept
 from proxy.console.context import Console
 from proxy.console.history import Hour
 
@@ -40,7 +41,10 @@ class Moved(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
-    """Since the proxy started. `requests` were judged; `flows` ended, read in `full`, in part, or not at all."""
+    """Since the proxy started. `requests` were judged; `flows` ended, read in `full`, in part, or not at all.
+
+    `budget` says of each kind of flow which threshold keeps the budget of wrong blocks, as it was measured last.
+    """
 
     listen: str
     mode: str
@@ -61,6 +65,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     failures: int
     hours: list[Hour]
     drift: list[Moved]
+    budget: list[str]
 
 
 def overview(console: Console) -> Overview:
@@ -94,6 +99,7 @@ def overview(console: Console) -> Overview:
         failures=failures,
         hours=console.history.hours(),
         drift=_drift(status.registry),
+        budget=[each.said for each in measured.limits] if (measured := kept(status.state)) else [],
     )
 
 
