@@ -87,15 +87,27 @@ def novelty(rows: Floats, known: Known, *, own: bool = False) -> Floats:
 
 def seen(captures: Path) -> list[Sort]:
     """The sorts of flow among the newest captures, the newest first; bare connections are left out."""
-    newest: dict[str, CaptureRow] = {}
+    latest: dict[str, CaptureRow] = {}
     counts: dict[str, int] = {}
-    for row in _newest(captures):
+    for row in newest(captures, SEEN):
         if row.record.phase != "connect" and row.verdicts.get(row.record.phase):
             name = shape(row.record)
             counts[name] = counts.get(name, 0) + 1
-            newest[name] = max(newest.get(name, row), row, key=_time)
-    sorts = [Sort(row, counts[name]) for name, row in newest.items()]
+            latest[name] = max(latest.get(name, row), row, key=_time)
+    sorts = [Sort(row, counts[name]) for name, row in latest.items()]
     return sorted(sorts, key=lambda each: -each.row.record.time)[:SHAPES]
+
+
+def newest(captures: Path, most: int) -> Iterator[CaptureRow]:
+    """The rows of the newest files, until `most` were seen."""
+    files = [path for path in captures.glob("date=*/proxy=*/*") if path.suffix in (".parquet", ".arrows")]
+    count = 0
+    for path in sorted(files, key=_written, reverse=True):
+        if count >= most:
+            return
+        for row in store.read([path]):
+            count += 1
+            yield row
 
 
 def _pick(journal: Journal, sorts: Iterable[tuple[Sort, float]]) -> int:
@@ -173,18 +185,6 @@ def _reach(rows: Floats, known: Known, *, own: bool) -> Floats:
     first = np.where(reached.any(1), reached.argmax(1), far.shape[1] - 1)
     found: Floats = np.take_along_axis(far, np.take_along_axis(order, first[:, None], 1), 1)[:, 0]
     return found
-
-
-def _newest(captures: Path) -> Iterator[CaptureRow]:
-    """The rows of the newest files, until `SEEN` were seen."""
-    files = [path for path in captures.glob("date=*/proxy=*/*") if path.suffix in (".parquet", ".arrows")]
-    count = 0
-    for path in sorted(files, key=_written, reverse=True):
-        if count >= SEEN:
-            return
-        for row in store.read([path]):
-            count += 1
-            yield row
 
 
 def _written(path: Path) -> float:

@@ -25,7 +25,8 @@ def summary(file: Path, settings: Settings) -> str:
         parts.append(f"enforced for {table.enforce_percent:g} % of clients")
     parts += [f"{len(table.rules)} rules", f"{len(table.exceptions)} exceptions"]
     parts += [f"{len(table.evidence)} lists as evidence"] if table.evidence else []
-    return f"{file} is fine: {', '.join(parts)}, blocks at the {table.budget} point"
+    site = " until the site's own traffic says more" if table.budget.site else ""
+    return f"{file} is fine: {', '.join(parts)}, blocks at the {table.budget.point} point{site}"
 
 
 def notes(settings: Settings, state: Path, now: float) -> Iterator[str]:

@@ -71,6 +71,18 @@ def test(
 
 
 @policy.command()
+def budget(
+    config: ConfigOption = None,
+    state: StateOption = Path("state"),
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Measure which block threshold keeps the budget on the site's own traffic, or how much of it is still missing."""
+    from proxy.budget import measure
+
+    measure(config, state, as_json)
+
+
+@policy.command()
 def pins(
     state: StateOption = Path("state"),
     forget: Annotated[str, typer.Option(help="Take a server's pins back; * takes all.")] = "",

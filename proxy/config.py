@@ -27,7 +27,7 @@ from pydantic import (
 from classifier.card import OperatingPoints
 from classifier.errors import UserError
 from classifier.records import Label
-from classifier.thresholds import BLOCK_AT, Action, Overrides, Thresholds
+from classifier.thresholds import DEFAULT, THREAT, Action, Limits, Overrides, Thresholds
 from proxy import lists, values
 from proxy.evidence import FACTOR, MOST, Evidence
 from proxy.policy import Cause, Exemption, Hosts, Match, Mode, Policy, Rule, Scope
@@ -184,7 +184,7 @@ class PolicyTable(Section):
     exceptions: tuple[ExceptionTable, ...] = ()
     evidence: tuple[EvidenceTable, ...] = ()
     thresholds: Annotated[Overrides, PlainValidator(values.thresholds)] = Field(default_factory=dict)
-    budget: Annotated[str, PlainValidator(values.budget)] = BLOCK_AT
+    budget: Annotated[values.Budget, PlainValidator(values.budget)] = values.Budget()
     do_not_decrypt: Text = ()
     pinned: PinnedTable = PinnedTable()
     on_failure: Annotated[Mapping[Cause, Action], PlainValidator(values.on_failure)] = Field(default_factory=dict)
@@ -237,12 +237,19 @@ class Settings(Section):
         whole = not self.policy.scopes and (self.policy.enforce_percent >= 100 or self.mode == "monitor")
         return whole or self._told == "monitor"
 
-    def build_policy(self, points: OperatingPoints, more: Sequence[Exemption] = ()) -> Policy:
-        """The policy over a model's operating points; `more` exceptions come after those of the file."""
+    def build_policy(
+        self, points: OperatingPoints, more: Sequence[Exemption] = (), site: Mapping[str, float] | None = None
+    ) -> Policy:
+        """The policy over a model's operating points; `more` exceptions come after those of the file.
+
+        `site` are block thresholds by kind/phase that were measured here; those of the file win over them.
+        """
         table = self.policy
+        measured = {scope: {THREAT: Limits(block=value)} for scope, value in (site or {}).items()}
+        measured = {} if DEFAULT in table.thresholds else measured
         scopes = () if self._told == "monitor" else table.scopes
         return Policy(
-            Thresholds(points, table.thresholds, block_at=table.budget),
+            Thresholds(points, {**measured, **table.thresholds}, block_at=table.budget.point),
             mode=self.mode,
             cause=self.cause,
             percent=table.enforce_percent,

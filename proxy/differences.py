@@ -22,6 +22,7 @@ from classifier.importers import BadLine, read
 from classifier.journal import Journal
 from classifier.masking import mask
 from classifier.offline import source
+from classifier.progress import Bar
 from classifier.records import HARMLESS, FlowRecord, Verdict, phases
 from classifier.scorer import BadScore, Scorer
 from proxy import config
@@ -137,7 +138,8 @@ def compare(before: str, after: str, files: list[Path], file: Path | None, state
     bad: list[BadLine] = []
     flows = recorded(files, bad) if files else captured(state)
     sides = (Side(models[0], settings), Side(models[1], settings))
-    found = difference(flows, sides, Words(state))
+    with Bar("Judging recorded flows") as bar:
+        found = difference(_counted(flows, bar), sides, Words(state))
     found.before, found.after = (each.release or name for each, name in zip(loaded, names, strict=True))
     print(msgspec.json.encode(found).decode() if as_json else "\n".join(lines(found)))
     for part in bad:
@@ -168,6 +170,12 @@ def recorded(files: Iterable[Path], bad: list[BadLine]) -> Iterator[Flow]:
                 bad.append(found)
             else:
                 yield Flow(mask(found))
+
+
+def _counted(flows: Iterable[Flow], bar: Bar) -> Iterator[Flow]:
+    for done, flow in enumerate(flows):
+        bar.at(done)
+        yield flow
 
 
 def lines(found: Difference) -> list[str]:

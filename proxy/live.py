@@ -11,6 +11,7 @@ from pathlib import Path
 
 from classifier.artifact import Model
 from classifier.errors import UserError
+from proxy import budget
 from proxy.addon import Filter
 from proxy.config import FIXED, Settings, exceptions
 from proxy.desk import Terms
@@ -24,7 +25,8 @@ log = logging.getLogger(__name__)
 
 def build(settings: Settings, state: Path, model: Model) -> Policy:
     """The policy over a model, with the exceptions that the console wrote into `state`. Raises UserError."""
-    return settings.build_policy(model.card.operating_points, exceptions(state))
+    site = budget.in_force(state, settings, model.release)
+    return settings.build_policy(model.card.operating_points, exceptions(state), site)
 
 
 def terms(settings: Settings) -> Terms:

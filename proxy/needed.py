@@ -98,6 +98,7 @@ class Needs:
                 log.warning("%s", text)
                 self._journal.audit("exception", text)
         done = {need.name for need in found if not need.needed and need.samples >= ENOUGH}
+        self._forget(policy)
         policy.retired = frozenset(item.name for item in policy.exemptions if item.retires and item.name in done)
 
     def _changes(self, need: Need) -> bool:
@@ -111,6 +112,12 @@ class Needs:
             "update needs set release = ?, samples = ?, time = ? where exception = ?", release, samples, moment, name
         )
         return changed > 0
+
+    def _forget(self, policy: Policy) -> None:
+        """Samples go with their exception: nobody asked to keep those flows for anything else."""
+        names = [item.name for item in policy.exemptions]
+        marks = ", ".join("?" * len(names))
+        self._journal.write(f"delete from samples where exception not in ({marks})", *names)
 
     def _samples(self, exemption: Exemption) -> list[FlowRecord]:
         """Flows that the exception is still about, as it stands now."""

@@ -25,7 +25,7 @@ from classifier.records import FlowRecord, Verdict
 from classifier.registry import Registry
 from classifier.scorer import BadScore, Scorer
 from classifier.shown import printable
-from proxy import config
+from proxy import budget, config
 from proxy.needed import Needs, sentence
 from proxy.policy import Decision, Effective, Failure, Policy
 
@@ -47,7 +47,8 @@ def trial(target: str, file: Path | None, state: Path, *, client: str = "", as_j
     settings = config.load(file)
     registry = Registry(settings.model.registry or state)
     model = registry.load(registry.resolve(settings.model.channel), settings.model.device)
-    policy = settings.build_policy(model.card.operating_points, config.exceptions(state))
+    site = budget.in_force(state, settings, model.release)
+    policy = settings.build_policy(model.card.operating_points, config.exceptions(state), site)
     scorer, seen, bad = Scorer(model), Counter[tuple[str, Effective]](), 0
     for record in flows(target):
         if isinstance(record, BadLine):

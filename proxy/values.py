@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 from pydantic import BaseModel, ValidationInfo
 
 from classifier.records import LABELS, Kind, Label, Phase
-from classifier.thresholds import DEFAULT, THREAT, Action, Limits, rate
+from classifier.thresholds import BLOCK_AT, DEFAULT, THREAT, Action, Limits, rate
 from proxy import lists
 from proxy.policy import CAUSES, Cause
 
@@ -163,15 +163,28 @@ def thresholds(value: Any) -> dict[str, dict[str, Limits]]:
     return result
 
 
-def budget(value: Any) -> str:
-    """`{wrong_blocks = "1/10000"}`: the name of the shipped operating point that keeps it."""
-    if not isinstance(value, Mapping) or set(value) != {"wrong_blocks"}:
+class Budget(NamedTuple):
+    """Which share of harmless flows may be blocked; `point` names the shipped threshold that keeps it.
+
+    `site`: the site's own traffic sets the threshold, as soon as there is enough of it (`proxy.budget`).
+    """
+
+    point: str = BLOCK_AT
+    share: float = float(BLOCK_AT)
+    site: bool = False
+
+
+def budget(value: Any) -> Budget:
+    """`{wrong_blocks = "1/10000"}`, perhaps with `from = "site"`."""
+    if not isinstance(value, Mapping) or not {"wrong_blocks"} <= set(value) <= {"wrong_blocks", "from"}:
         raise ValueError('must be {wrong_blocks = "1/10000"}')
+    if value.get("from", "model") not in ("model", "site"):
+        raise ValueError("from must be model or site")
     try:
         share = float(Fraction(str(value["wrong_blocks"])))
     except (ValueError, ZeroDivisionError):
         raise ValueError("wrong_blocks must be a share like 1/10000") from None
-    return rate(share)
+    return Budget(rate(share), share, value.get("from") == "site")
 
 
 def on_failure(value: Any) -> dict[Cause, Action]:

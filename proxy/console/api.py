@@ -16,13 +16,13 @@ from starlette.routing import Route
 
 from classifier import review
 from classifier.errors import UserError
-from proxy.console import openapi, releases, tool, traffic
-from proxy.console.context import console
+from proxy.console import openapi, releases, rollouts, tool, traffic
+from proxy.console.context import Console, console
 from proxy.console.event import plain
 from proxy.console.exceptions import Wish
-from proxy.console.openapi import Says, Started, Word
+from proxy.console.openapi import Compared, Says, Started, Word
 from proxy.console.overview import overview
-from proxy.console.pages import applied, query_of
+from proxy.console.pages import applied, listed, query_of
 
 Answer = Coroutine[Any, Any, Response]
 
@@ -62,9 +62,16 @@ async def label(request: Request) -> Response:
     return _json(Says(flow=flow, label=word.label, weight=word.weight))
 
 
+async def unlabel(request: Request) -> Response:
+    """Take a word back."""
+    flow = request.path_params["flow"]
+    await asyncio.to_thread(review.unsay, console(request).journal, flow, None)
+    return _json(Says(flow=flow, label="", weight=0.0))
+
+
 async def exceptions(request: Request) -> Response:
-    """The console's exceptions."""
-    return _json(await asyncio.to_thread(console(request).exceptions.every))
+    """The exceptions, those of the configuration too."""
+    return _json(await asyncio.to_thread(listed, console(request)))
 
 
 async def allow(request: Request) -> Response:
@@ -103,9 +110,44 @@ async def rollback(request: Request) -> Response:
     return await _serve(request, releases.rollback)
 
 
+async def trials(request: Request) -> Response:
+    """What is on trial."""
+    return _json(await asyncio.to_thread(rollouts.every, console(request)))
+
+
+async def attempt(request: Request) -> Response:
+    """Put a release on trial."""
+    here, (release, channel) = console(request), (request.path_params[name] for name in ("release", "channel"))
+    await rollouts.begin(here, release, channel)
+    return await _trials(here, f"{release} on trial as {channel} through the API")
+
+
+async def withdraw(request: Request) -> Response:
+    """End a trial."""
+    here, channel = console(request), request.path_params["channel"]
+    release = await rollouts.end(here, channel)
+    return await _trials(here, f"{release} no longer on trial as {channel} (API)")
+
+
+async def difference(request: Request) -> Response:
+    """What a release would change."""
+    here = console(request)
+    return _json(Compared(work=await asyncio.to_thread(here.changes.of, *_pair(request))))
+
+
+async def compare(request: Request) -> Response:
+    """Find out."""
+    return _json(Compared(work=await console(request).changes.start(*_pair(request))), 202)
+
+
 async def learning(request: Request) -> Response:
     """The latest fine-tuning run."""
     return _json(Started(run=console(request).learning.latest))
+
+
+async def runs(request: Request) -> Response:
+    """How fine-tuning runs ended."""
+    return _json(await asyncio.to_thread(console(request).learning.runs))
 
 
 async def learn(request: Request) -> Response:
@@ -119,8 +161,8 @@ async def learn(request: Request) -> Response:
 HANDLERS: Final[dict[str, Callable[[Request], Answer]]] = {
     function.__name__: function
     for function in (
-        status, flows, event, queue, label, exceptions, allow, forbid, models, model, promote, rollback,
-        learning, learn,
+        status, flows, event, queue, label, unlabel, exceptions, allow, forbid, models, model, promote, rollback,
+        trials, attempt, withdraw, difference, compare, learning, runs, learn,
     )
 }  # fmt: skip
 
@@ -142,6 +184,15 @@ routes = [
         for operation in openapi.OPERATIONS
     ),
 ]
+
+
+def _pair(request: Request) -> tuple[str, str]:
+    return request.query_params.get("before") or console(request).status.release, request.path_params["release"]
+
+
+async def _trials(here: Console, detail: str) -> Response:
+    await asyncio.to_thread(here.journal.audit, "serve", detail)
+    return _json(await asyncio.to_thread(rollouts.every, here))
 
 
 async def _serve(request: Request, change: Callable[[Any], Coroutine[Any, Any, str]]) -> Response:

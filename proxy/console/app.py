@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from classifier.errors import UserError
-from proxy.console import access, api, onboard, pages, view
+from proxy.console import access, api, onboard, pages, versions, view
 from proxy.console.context import Console, console
 from proxy.console.guard import Guard
 
@@ -18,7 +18,7 @@ from proxy.console.guard import Guard
 def build(here: Console, routes: Sequence[BaseRoute], outer: Sequence[Middleware]) -> Starlette:
     """The application: the console's routes and `routes`, behind `outer` and the gatekeeper."""
     app = Starlette(
-        routes=[*routes, *public, *access.routes, *pages.routes, *api.routes],
+        routes=[*routes, *public, *access.routes, *pages.routes, *versions.routes, *api.routes],
         middleware=[*outer, Middleware(Guard, vault=here.vault, sessions=here.sessions)],
         exception_handlers={UserError: _mistake},
     )

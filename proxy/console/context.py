@@ -8,7 +8,9 @@ from starlette.requests import Request
 
 from classifier.journal import Journal
 from classifier.registry import Registry
+from proxy.console.changes import Changes
 from proxy.console.exceptions import Exceptions
+from proxy.console.history import History
 from proxy.console.learning import Learning
 from proxy.console.limit import Limit
 from proxy.console.review import Freshener
@@ -41,7 +43,17 @@ class Console:
     @functools.cached_property
     def learning(self) -> Learning:
         """Fine-tuning."""
-        return Learning(self.status)
+        return Learning(self.status, self.journal)
+
+    @functools.cached_property
+    def changes(self) -> Changes:
+        """Comparisons of releases."""
+        return Changes(self.status, self.journal)
+
+    @functools.cached_property
+    def history(self) -> History:
+        """Traffic over time."""
+        return History(self.status.state / "captures")
 
     @functools.cached_property
     def freshener(self) -> Freshener:

@@ -9,7 +9,8 @@ import secrets
 import threading
 import time
 import tomllib
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from datetime import time as clock
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,18 +18,26 @@ import msgspec
 
 from classifier.disk import replace
 from classifier.errors import UserError
+from classifier.journal import Journal
 from classifier.records import LABELS
-from proxy.config import EXCEPTIONS, load
+from proxy.config import DEFAULT_FILE, EXCEPTIONS, load
+from proxy.needed import known
 
 FILE: Final = EXCEPTIONS
 DAYS: Final = (1, 7, 30, 90, 0)
 """Choices of how long; 0 is without an end."""
+_SHOWN: Final = ("name", "host", "path", "label", "client", "owner", "reason", "expires")
+_MORE: Final = ("host_list", "adblock_list", "method", "threat", "retire")
 LONGEST: Final = 500
 """Characters of a value."""
 
 
 class Allowed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One exception. Empty conditions always fit; `expires` is ISO 8601 in UTC, empty for never."""
+    """One exception. Empty conditions always fit; `expires` is ISO 8601 in UTC, empty for never.
+
+    `source` is the configuration file that holds it, empty for one that was made in the console; `more` are conditions
+    that only a file can have, in words; `unneeded`: the release in service does without it.
+    """
 
     name: str
     host: str = ""
@@ -38,6 +47,9 @@ class Allowed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     owner: str
     reason: str
     expires: str = ""
+    source: str = ""
+    more: str = ""
+    unneeded: bool = False
 
     @property
     def over(self) -> bool:
@@ -112,6 +124,24 @@ class Exceptions:
             draft.unlink(missing_ok=True)
 
 
+def configured(file: Path | None) -> list[Allowed]:
+    """The exceptions of a configuration file, read-only. None where it cannot be read: the policy in force was read
+    before it broke, and says so in the log.
+    """
+    path = file or DEFAULT_FILE
+    try:
+        found = tomllib.loads(path.read_text("utf-8")).get("policy", {}).get("exceptions", [])
+        return [_allowed(dict(table), number, path.name) for number, table in enumerate(found, 1)]
+    except (OSError, ValueError, AttributeError, TypeError):
+        return []
+
+
+def judged(listed: list[Allowed], journal: Journal) -> list[Allowed]:
+    """The exceptions, with what is known of whether they are needed (`proxy.needed`)."""
+    done = {need.name for need in known(journal) if not need.needed}
+    return [msgspec.structs.replace(each, unneeded=each.name in done) for each in listed]
+
+
 def _table(wish: Wish) -> dict[str, Any]:
     conditions = {name: getattr(wish, name).strip() for name in ("host", "path", "label", "client")}
     told = {**conditions, "owner": wish.owner.strip() or "console", "reason": wish.reason.strip()}
@@ -131,12 +161,16 @@ def _table(wish: Wish) -> dict[str, Any]:
     return {"name": name, **{key: value for key, value in told.items() if value}, **(ends if wish.days else {})}
 
 
-def _allowed(table: dict[str, Any], number: int) -> Allowed:
-    shown = {name: _shown(table.get(name, "")) for name in Allowed.__struct_fields__}
-    return Allowed(**shown | {"name": shown["name"] or f"exception {number}"})
+def _allowed(table: dict[str, Any], number: int, source: str = "") -> Allowed:
+    shown = {name: _shown(table.get(name, "")) for name in _SHOWN}
+    shown["name"] = shown["name"] or f"exception {number}"
+    more = ", ".join(f"{name} {_shown(table[name])}" for name in _MORE if name in table)
+    return msgspec.convert({**shown, "source": source, "more": more}, Allowed)
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime.combine(value, clock.max, UTC)
     if isinstance(value, datetime):
         return value.replace(tzinfo=value.tzinfo or UTC).isoformat()
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

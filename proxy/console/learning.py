@@ -1,18 +1,21 @@
 """Fine-tuning from the console: one `sluice finetune run --json` at a time, its progress and how it ended.
 
 The run is a process of its own (the proxy never imports torch); it is told by `SLUICE_PROGRESS` to write a line of JSON
-to standard error whenever it has got further.
+to standard error whenever it has got further. How runs ended is kept in the state (`proxy.console.kept`).
 """
 
 import asyncio
 import contextlib
 import time
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from classifier.errors import UserError
+from classifier.journal import Journal
 from proxy.console import tool
+from proxy.console.kept import Kept
 from proxy.console.status import Status
 
 REFUSED: Final = 3
@@ -41,20 +44,30 @@ class Run(msgspec.Struct, kw_only=True):
         return (self.ended or time.time()) - self.started
 
 
-class _Progress(msgspec.Struct):
-    progress: str
-    done: int = 0
-    total: int = 0
-
-
 class Learning:
-    """The latest run, if any."""
+    """The runs of this state, the latest of them perhaps under way. Reads the journal at first."""
 
-    def __init__(self, status: Status) -> None:
+    def __init__(self, status: Status, journal: Journal) -> None:
         self._status = status
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
-        self.latest: Run | None = None
+        self._kept = Kept(journal, "finetune", Run)
+        self.latest: Run | None = next(iter(self.runs()), None)
+
+    def runs(self) -> list[Run]:
+        """How runs ended, the latest first. Reads the journal; not for an event loop."""
+        return self._kept.latest()
+
+    def report(self, started: float) -> Path | None:
+        """The page that a run left behind; None where there is none. Reads the journal; not for an event loop."""
+        found = next((run for run in self.runs() if run.started == started), None)
+        named = (found.outcome or {}).get("report") if found else None
+        if not isinstance(named, str) or not named:
+            return None
+        path = Path(named).resolve()
+        ours = (self._status.home / "models" / "releases", self._status.state / "finetune" / "reports")
+        inside = any(path.is_relative_to(folder.resolve()) for folder in ours)
+        return path if inside and path.suffix == ".html" and path.is_file() else None
 
     @property
     def running(self) -> bool:
@@ -87,40 +100,21 @@ class Learning:
         return ["finetune", "run", "--json", "--state", str(self._status.state), *named]
 
     async def _follow(self, run: Run, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None
-        out, last = await asyncio.gather(process.stdout.read(), _read(run, process))
-        code = await process.wait()
-        _end(run, code, out, last)
+        done = await tool.follow(process, run)
+        _end(run, done)
+        await asyncio.to_thread(self._kept.put, run)
 
 
-async def _read(run: Run, process: asyncio.subprocess.Process) -> str:
-    """Take note of progress; the last other line."""
-    assert process.stderr is not None
-    last = ""
-    while True:
-        try:
-            line = await process.stderr.readline()
-        except ValueError:  # a line longer than the buffer says nothing to anybody
-            continue
-        if not line:
-            return last
-        try:
-            told = msgspec.json.decode(line, type=_Progress)
-            run.step, run.done, run.total = told.progress, told.done, told.total
-        except msgspec.MsgspecError:
-            last = line.decode("utf-8", "replace").strip() or last
-
-
-def _end(run: Run, code: int, out: bytes, last: str) -> None:
+def _end(run: Run, done: tool.Done) -> None:
     run.ended = time.time()
     try:
-        run.outcome = msgspec.json.decode(out, type=dict[str, Any]) if out.strip() else None
+        run.outcome = msgspec.json.decode(done.out, type=dict[str, Any]) if done.out.strip() else None
     except msgspec.MsgspecError:
         run.outcome = None
-    if run.outcome is None or code not in (0, REFUSED):
-        stopped = code < 0 or code > 128
-        run.state, run.problem = "failed", "it was stopped" if stopped else last.removeprefix("sluice: ")
-    elif code == REFUSED:
+    if run.outcome is None or done.code not in (0, REFUSED):
+        stopped = done.code < 0 or done.code > 128
+        run.state, run.problem = "failed", "it was stopped" if stopped else done.problem
+    elif done.code == REFUSED:
         run.state = "refused"
     else:
         run.state = "promoted" if run.outcome.get("promoted") else "published"

@@ -9,10 +9,12 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from classifier.review import Item
+from proxy.console.changes import Comparison
 from proxy.console.exceptions import Allowed, Wish
 from proxy.console.learning import Run
 from proxy.console.overview import Overview
 from proxy.console.releases import Shown
+from proxy.console.rollouts import Rollout
 from proxy.console.traffic import Found, Query
 
 PREFIX: Final = "/api/v1"
@@ -34,9 +36,15 @@ class Says(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True):
-    """The latest fine-tuning run; null where there was none since the proxy started."""
+    """The latest fine-tuning run; null where there was none."""
 
     run: Run | None
+
+
+class Compared(msgspec.Struct, frozen=True, kw_only=True):
+    """The latest comparison of two releases; null where they were not compared."""
+
+    work: Comparison | None
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,14 +71,35 @@ OPERATIONS: Final = (
     Operation("GET", "/events/{event}", "event", "Why a flow was flagged or blocked (sluice explain)", dict[str, Any]),
     Operation("GET", "/review", "queue", "Flows that wait for a word, users' reports first", list[Item]),
     Operation("PUT", "/labels/{flow}", "label", "Say what a flow or an event is (sluice label)", Says, Word),
-    Operation("GET", "/exceptions", "exceptions", "Exceptions made in the console", list[Allowed]),
+    Operation("DELETE", "/labels/{flow}", "unlabel", "Take a word back", Says),
+    Operation("GET", "/exceptions", "exceptions", "Exceptions, those of the configuration first", list[Allowed]),
     Operation("POST", "/exceptions", "allow", "Make an exception", Allowed, Wish, 201),
     Operation("DELETE", "/exceptions/{name}", "forbid", "Remove an exception", Allowed),
     Operation("GET", "/releases", "models", "Releases with their gates, newest first (sluice model ls)", list[Shown]),
     Operation("GET", "/releases/{release}", "model", "One release (sluice model show)", Shown),
     Operation("POST", "/releases/{release}/promote", "promote", "Put it in service (sluice model promote)", Shown),
     Operation("POST", "/rollback", "rollback", "Put the release before in service (sluice model rollback)", Shown),
+    Operation("GET", "/trials", "trials", "What is on trial, and how it does", list[Rollout]),
+    Operation(
+        "POST",
+        "/releases/{release}/try/{channel}",
+        "attempt",
+        "Put it on trial: shadow or canary (sluice model promote --channel)",
+        list[Rollout],
+    ),
+    Operation("POST", "/trials/{channel}/withdraw", "withdraw", "End a trial (sluice model withdraw)", list[Rollout]),
+    Operation("GET", "/releases/{release}/diff", "difference", "What it would change, as last compared", Compared),
+    Operation(
+        "POST",
+        "/releases/{release}/diff",
+        "compare",
+        "Compare it on the captured flows (sluice model diff)",
+        Compared,
+        None,
+        202,
+    ),
     Operation("GET", "/finetune", "learning", "The latest fine-tuning run: progress and outcome", Started),
+    Operation("GET", "/finetune/runs", "runs", "How fine-tuning runs ended, the latest first", list[Run]),
     Operation("POST", "/finetune", "learn", "Start fine-tuning (sluice finetune run)", Started, None, 202),
 )
 
@@ -118,6 +147,9 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
     if operation.name == "event":
         told = "also say which spans carried the score (takes a second)"
         found.append({"name": "spans", "in": "query", "description": told, "schema": {"type": "boolean"}})
+    if operation.name in ("difference", "compare"):
+        told = "the release to compare with; by default the one in service"
+        found.append({"name": "before", "in": "query", "description": told, "schema": {"type": "string"}})
     if operation.name == "flows":
         (schema,), components = msgspec.json.schema_components([Query])
         fields = components[schema["$ref"].rpartition("/")[2]]["properties"]

@@ -16,10 +16,10 @@ from starlette.routing import Route
 from classifier import review
 from classifier.errors import UserError
 from classifier.records import LABELS
-from proxy.console import releases, tool, traffic
+from proxy.console import history, releases, tool, traffic
 from proxy.console.context import Console, console
 from proxy.console.event import detail, marked, passed
-from proxy.console.exceptions import DAYS, Wish
+from proxy.console.exceptions import DAYS, Allowed, Wish, configured, judged
 from proxy.console.overview import overview
 from proxy.console.review import named
 from proxy.console.view import page
@@ -33,10 +33,11 @@ def home(request: Request) -> Response:
     """The first page, or only its figures when it asks for them again."""
     here = console(request)
     found = overview(here)
-    events = [review.item(event) for event in here.journal.events(LATEST)]
+    events = [review.item(event) for event in here.journal.events(4 * LATEST) if event.rule != review.PICKED][:LATEST]
     serving = next((release for release in releases.every(here) if release.release == found.release), None)
     template = "figures.html" if request.headers.get("hx-request") else "overview.html"
-    return _page(request, template, found=found, events=events, serving=serving)
+    chart = history.boxes(found.hours)
+    return framed(request, template, found=found, events=events, serving=serving, chart=chart)
 
 
 def flows(request: Request) -> Response:
@@ -57,7 +58,7 @@ def flows(request: Request) -> Response:
         "minutes": minutes,
         "labels": LABELS,
     }
-    return _page(request, template, live=live, again=f"/traffic?{urlencode(asked)}", **shown)
+    return framed(request, template, live=live, again=f"/traffic?{urlencode(asked)}", **shown)
 
 
 def flow(request: Request) -> Response:
@@ -67,13 +68,13 @@ def flow(request: Request) -> Response:
         found = passed(console(request), request.path_params["flow"], float(given))
     except ValueError:
         found = None
-    return _page(request, "event.html", 200 if found else 404, event=found, labels=LABELS)
+    return framed(request, "event.html", 200 if found else 404, event=found, labels=LABELS)
 
 
 def event(request: Request) -> Response:
     """One event; what carried its score is asked for by the page itself."""
     found = detail(console(request), request.path_params["event"])
-    return _page(request, "event.html", 200 if found else 404, event=found, labels=LABELS)
+    return framed(request, "event.html", 200 if found else 404, event=found, labels=LABELS)
 
 
 async def why(request: Request) -> Response:
@@ -123,9 +124,7 @@ def exceptions(request: Request) -> Response:
     """The exceptions, and a form for one more, filled in from the query."""
     here, given = console(request), request.query_params
     wish = {name: given.get(name, "") for name in ("host", "path", "label", "client", "reason")}
-    return _page(
-        request, "exceptions.html", exceptions=here.exceptions.every(), wish=wish, days=DAYS, labels=LABELS, problem=""
-    )
+    return framed(request, "exceptions.html", exceptions=listed(here), wish=wish, days=DAYS, labels=LABELS, problem="")
 
 
 async def allow(request: Request) -> Response:
@@ -136,9 +135,14 @@ async def allow(request: Request) -> Response:
         made = await asyncio.to_thread(here.exceptions.add, Wish(**wish, days=float(form.get("days") or 0)))
         await applied(here, "exception", f"{made.name} added: {made.reason}")
     except (UserError, ValueError) as error:
-        listed = await asyncio.to_thread(here.exceptions.every)
-        told = {"exceptions": listed, "wish": wish, "days": DAYS, "labels": LABELS, "problem": str(error)}
-        return await asyncio.to_thread(functools.partial(_page, request, "exceptions.html", 400, **told))
+        told = {
+            "exceptions": await asyncio.to_thread(listed, here),
+            "wish": wish,
+            "days": DAYS,
+            "labels": LABELS,
+            "problem": str(error),
+        }
+        return await asyncio.to_thread(functools.partial(framed, request, "exceptions.html", 400, **told))
     return RedirectResponse("/exceptions", 303)
 
 
@@ -148,38 +152,6 @@ async def forbid(request: Request) -> Response:
     gone = await asyncio.to_thread(here.exceptions.remove, request.path_params["name"])
     await applied(here, "exception", f"{gone.name} removed")
     return RedirectResponse("/exceptions", 303)
-
-
-def models(request: Request) -> Response:
-    """The releases."""
-    return _page(request, "releases.html", releases=releases.every(console(request)), problem="")
-
-
-async def promote(request: Request) -> Response:
-    """Put a release in service."""
-    release = request.path_params["release"]
-    return await _served(request, lambda here: releases.promote(here, release))
-
-
-async def rollback(request: Request) -> Response:
-    """Put the release before in service."""
-    return await _served(request, releases.rollback)
-
-
-def learning(request: Request) -> Response:
-    """Fine-tuning: what it would learn from, how far it is, how the last one ended."""
-    here = console(request)
-    labels = here.journal.labels()
-    template = "run.html" if request.headers.get("hx-request") else "learning.html"
-    return _page(request, template, run=here.learning.latest, labels=len(labels), problem="")
-
-
-async def learn(request: Request) -> Response:
-    """Start fine-tuning."""
-    here = console(request)
-    await here.learning.start()
-    await asyncio.to_thread(here.journal.audit, "finetune", "started from the console")
-    return RedirectResponse("/learning", 303)
 
 
 async def applied(here: Console, action: str, detail: str) -> None:
@@ -208,22 +180,15 @@ def _queue(request: Request, asked: str, undo: str = "", how: str = "label") -> 
     at = max(0, min(int(asked) if asked.isdecimal() else 0, len(items) - 1))
     current = detail(console(request), items[at].event) if items else None
     template = "decide.html" if request.headers.get("hx-request") else "review.html"
-    return _page(request, template, items=items, at=at, current=current, labels=LABELS, undo=undo, how=how)
+    return framed(request, template, items=items, at=at, current=current, labels=LABELS, undo=undo, how=how)
 
 
-async def _served(request: Request, change: Callable[[Console], Any]) -> Response:
-    here = console(request)
-    try:
-        release = await change(here)
-    except UserError as error:
-        listed = await asyncio.to_thread(releases.every, here)
-        told = functools.partial(_page, request, "releases.html", 409, releases=listed, problem=str(error))
-        return await asyncio.to_thread(told)
-    await asyncio.to_thread(here.journal.audit, "serve", f"{release} put in service from the console")
-    return RedirectResponse("/releases", 303)
+def listed(here: Console) -> list[Allowed]:
+    """Those of the configuration first, as the policy tries them."""
+    return judged([*configured(here.status.config), *here.exceptions.every()], here.journal)
 
 
-def _page(request: Request, template: str, code: int = 200, **values: Any) -> Response:
+def framed(request: Request, template: str, code: int = 200, **values: Any) -> Response:
     """A page with what its frame shows: how many flows wait for a word. Reads the journal; not for an event loop."""
     waiting, reported = review.count(console(request).journal)
     return page(request, template, code, waiting=waiting, reported=reported, **values)
@@ -246,9 +211,4 @@ routes = [
     Route("/exceptions", exceptions),
     Route("/exceptions", allow, methods=["POST"]),
     Route("/exceptions/{name}/remove", forbid, methods=["POST"]),
-    Route("/releases", models),
-    Route("/releases/{release}/promote", promote, methods=["POST"]),
-    Route("/rollback", rollback, methods=["POST"]),
-    Route("/learning", learning),
-    Route("/learning", learn, methods=["POST"]),
 ]

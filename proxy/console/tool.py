@@ -5,7 +5,9 @@ import contextlib
 import os
 import shutil
 import sys
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
+
+import msgspec
 
 from classifier.errors import UserError
 
@@ -27,6 +29,20 @@ class Done(NamedTuple):
         """What it complained about last."""
         lines = [line.strip() for line in self.err.splitlines() if line.strip()]
         return lines[-1].removeprefix("sluice: ") if lines else f"the command ended with code {self.code}"
+
+
+class Progress(Protocol):
+    """What a command says of its progress is written here."""
+
+    step: str
+    done: int
+    total: int
+
+
+class _Told(msgspec.Struct):
+    progress: str
+    done: int = 0
+    total: int = 0
 
 
 async def start(*arguments: str, **environment: str) -> asyncio.subprocess.Process:
@@ -57,3 +73,27 @@ async def run(*arguments: str, seconds: float = 120.0) -> Done:
             if process.returncode is None:
                 process.kill()
     return Done(process.returncode or 0, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
+
+
+async def follow(process: asyncio.subprocess.Process, work: Progress) -> Done:
+    """Wait for a command that was told to write lines of JSON about its progress; the last other line is its `err`."""
+    assert process.stdout is not None
+    out, last = await asyncio.gather(process.stdout.read(), _progress(process, work))
+    return Done(await process.wait(), out.decode("utf-8", "replace"), last)
+
+
+async def _progress(process: asyncio.subprocess.Process, work: Progress) -> str:
+    assert process.stderr is not None
+    last = ""
+    while True:
+        try:
+            line = await process.stderr.readline()
+        except ValueError:  # a line longer than the buffer says nothing to anybody
+            continue
+        if not line:
+            return last
+        try:
+            told = msgspec.json.decode(line, type=_Told)
+            work.step, work.done, work.total = told.progress, told.done, told.total
+        except msgspec.MsgspecError:
+            last = line.decode("utf-8", "replace").strip() or last

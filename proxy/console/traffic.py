@@ -85,7 +85,7 @@ def search(captures: Path, query: Query) -> Found:
     limit = max(1, min(query.limit, MOST))
     end = time.monotonic() + PATIENCE
     found: list[Flow] = []
-    for newest, path in _files(captures, query):
+    for newest, path in files(captures, query):
         if len(found) > limit and newest < found[limit].time:
             break  # nothing in this file or an older one belongs on this page
         if time.monotonic() > end:
@@ -97,7 +97,7 @@ def search(captures: Path, query: Query) -> Found:
 
 def row(captures: Path, flow: str, at: float) -> CaptureRow | None:
     """All that was captured of the flow of that id and time (Unix seconds, give or take a second)."""
-    for _, path in _files(captures, Query(since=at - 1, before=at + 1)):
+    for _, path in files(captures, Query(since=at - 1, before=at + 1)):
         with contextlib.suppress(OSError, pa.ArrowException, KeyError):
             for batch in batches(path):
                 found = batch.filter(pc.equal(batch.column("id"), flow))
@@ -106,7 +106,7 @@ def row(captures: Path, flow: str, at: float) -> CaptureRow | None:
     return None
 
 
-def _files(captures: Path, query: Query) -> Iterator[tuple[float, Path]]:
+def files(captures: Path, query: Query) -> Iterator[tuple[float, Path]]:
     """Files that may hold such flows, by the time after which nothing was written to them, newest first."""
     found = []
     for path in captures.glob("date=*/proxy=*/*"):

@@ -27,7 +27,10 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     found.filters.update(
-        {name: getattr(words, name) for name in ("ago", "when", "percent", "count", "label", "gate", "why")}
+        {
+            name: getattr(words, name)
+            for name in ("ago", "when", "percent", "count", "label", "gate", "why", "clock", "acted")
+        }
     )
     found.globals.update(action=words.action, reason=words.reason, version=version())
     return found

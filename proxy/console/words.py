@@ -99,6 +99,16 @@ def when(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def clock(moment: float) -> str:
+    """Unix seconds as a time of day, UTC."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%H:%M")
+
+
+def acted(name: str) -> str:
+    """What a policy does, as a state: of a comparison, in which nothing was enforced."""
+    return action(name, enforced=True)
+
+
 def percent(share: float) -> str:
     """A share 0 to 1; small ones keep a digit that counts."""
     if share and share < 0.001:

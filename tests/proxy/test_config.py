@@ -62,7 +62,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert settings.proxy.upstream_ca == tmp_path / "ca.pem"
     assert settings.model.registry == tmp_path / "elsewhere"
     assert settings.policy.thresholds["http/request"] == {"threat": Limits(block=0.97), "sqli": Limits(flag=0.2)}
-    assert settings.policy.budget == "0.001"
+    assert settings.policy.budget.point == "0.001"
     assert (settings.capture.max_age, settings.capture.max_bytes) == (36 * 3600, 500 * 1024**2)
     rule = settings.policy.rules[0]
     assert rule.label == {Label.SCANNER}

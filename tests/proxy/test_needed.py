@@ -139,6 +139,17 @@ def test_samples_are_few_masked_and_nobodys(tmp_path: Path) -> None:
     assert len(rows) == SAMPLES and "99" in str(rows)
 
 
+def test_samples_go_with_their_exception(tmp_path: Path) -> None:
+    judge = judge_with(tmp_path)
+    judge.judge(lambda: flow(), "request")
+    kept = "select count(*) from samples"
+    judge.needs.review(judge.scorer, Policy(Thresholds(points())))
+    assert judge.journal.rows(kept) == [(1,)], "to try another policy forgets nothing"
+    judge.policy = Policy(Thresholds(points()))
+    assert review(judge, judge.scorer) == []
+    assert judge.journal.rows(kept) == [(0,)]
+
+
 def test_a_swap_in_the_running_proxy_is_noticed(folder: Path, origin: Origin) -> None:
     config = (
         '[[policy.exceptions]]\nname = "reports"\npath = "/reports"\nowner = "data"\nreason = "SQL"\nretire = true\n'

@@ -1,12 +1,14 @@
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from consoles import LOCAL, capture, event, row
+from models import tiny_release
 from proxy.admin import build
 from proxy.console import openapi
 from proxy.console.context import Console
@@ -103,3 +105,23 @@ def test_fine_tuning(console: Console, program: TestClient) -> None:
 
 def test_the_document_is_open(visitor: TestClient) -> None:
     assert visitor.get("/api/openapi.json").json() == json.loads(json.dumps(openapi.document()))
+
+
+def test_trials_and_comparisons(console: Console, program: TestClient, tmp_path: Path) -> None:
+    capture(console.status.state, row("a"))
+    other = console.registry.publish(tiny_release(tmp_path / "other", weight=8.0))
+    assert program.post(f"/api/v1/releases/{other}/try/canary").json()[0]["release"] == other
+    assert program.get("/api/v1/trials").json()[0]["release"] == other
+    assert program.post("/api/v1/trials/canary/withdraw").json()[0]["release"] == ""
+    assert program.get(f"/api/v1/releases/{other}/diff").json() == {"work": None}
+    assert program.post(f"/api/v1/releases/{other}/diff").status_code == 202
+    while console.changes.running:
+        time.sleep(0.1)
+    assert program.get(f"/api/v1/releases/{other}/diff").json()["work"]["found"]["flows"] == 1
+    assert program.get("/api/v1/finetune/runs").json() == []
+
+
+def test_a_word_can_be_taken_back(console: Console, program: TestClient) -> None:
+    program.put("/api/v1/labels/e1", json={"label": "benign"})
+    assert program.delete("/api/v1/labels/e1").json()["flow"] == "e1"
+    assert console.journal.labels() == {}

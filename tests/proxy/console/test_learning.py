@@ -9,8 +9,8 @@ import pytest
 
 from classifier.errors import UserError
 from proxy.console import tool
+from proxy.console.context import Console
 from proxy.console.learning import Learning, Run
-from proxy.console.status import Status
 
 
 async def ended(learning: Learning) -> Run:
@@ -38,7 +38,7 @@ def saying(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         (None, 0, "failed"),
     ],
 )
-async def test_how_a_run_ends(status: Status, saying: Path, outcome: object, code: int, state: str) -> None:
+async def test_how_a_run_ends(console: Console, saying: Path, outcome: object, code: int, state: str) -> None:
     said = json.dumps(outcome) if outcome else ""
     saying.write_text(
         "import os, sys\nassert os.environ['SLUICE_PROGRESS'] == 'json'\n"
@@ -46,7 +46,7 @@ async def test_how_a_run_ends(status: Status, saying: Path, outcome: object, cod
         "print('sluice: no flow', file=sys.stderr)\n"
         f"print({said!r})\nsys.exit({code})\n"
     )
-    learning = Learning(status)
+    learning = console.learning
     await learning.start()
     run = await ended(learning)
     assert (run.state, run.outcome, run.step, run.done, run.total) == (state, outcome, "Training", 3, 9)
@@ -54,9 +54,9 @@ async def test_how_a_run_ends(status: Status, saying: Path, outcome: object, cod
     assert (run.problem == "no flow") is (state == "failed")
 
 
-async def test_only_one_at_a_time_and_it_can_be_stopped(status: Status, saying: Path) -> None:
+async def test_only_one_at_a_time_and_it_can_be_stopped(console: Console, saying: Path) -> None:
     saying.write_text("import time\ntime.sleep(60)")
-    learning = Learning(status)
+    learning = console.learning
     assert not learning.running
     await learning.start()
     assert learning.running
@@ -69,22 +69,38 @@ async def test_only_one_at_a_time_and_it_can_be_stopped(status: Status, saying: 
     assert (await ended(learning)).state == "published"
 
 
-async def test_a_long_line_does_not_end_the_following(status: Status, saying: Path) -> None:
+async def test_a_long_line_does_not_end_the_following(console: Console, saying: Path) -> None:
     saying.write_text("import sys\nprint('x' * 200_000, 'why', sep='\\n', file=sys.stderr)\nsys.exit(2)")
-    learning = Learning(status)
+    learning = console.learning
     await learning.start()
     assert (await ended(learning)).problem == "why"
 
 
-async def test_a_program_that_is_missing_is_told(status: Status, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_program_that_is_missing_is_told(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tool, "_SLUICE", ("/nowhere/sluice",))
     monkeypatch.setattr("shutil.which", lambda _: None)
-    run = await Learning(status).start()
+    run = await console.learning.start()
     assert (run.state, run.problem) == ("failed", "No such file or directory")
 
 
-async def test_a_real_run_that_fails_says_why(status: Status) -> None:
-    learning = Learning(status)
+async def test_a_real_run_that_fails_says_why(console: Console) -> None:
+    learning = console.learning
     await learning.start()
     run = await ended(learning)
     assert run.state == "failed" and "weights" in run.problem
+
+
+async def test_how_a_run_ended_outlives_a_restart(console: Console, saying: Path) -> None:
+    report = console.status.state / "finetune" / "reports" / "1.html"
+    report.parent.mkdir(parents=True)
+    report.write_text("<p>told</p>")
+    outside = console.status.state / "secret.html"
+    outside.write_text("no report")
+    for path in (report, outside):
+        saying.write_text(f"print({json.dumps({'release': None, 'report': str(path)})!r})\nimport sys\nsys.exit(3)")
+        await console.learning.start()
+        await ended(console.learning)
+    again = Learning(console.status, console.journal)
+    assert again.latest is not None and again.latest.state == "refused"
+    last, first = again.runs()
+    assert (again.report(first.started), again.report(last.started), again.report(0.0)) == (report, None, None)

@@ -1,9 +1,11 @@
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import Gauge
 
-from classifier.records import FlowRecord, Label
+from classifier.records import FlowRecord
 from consoles import NOW, Admin, capture, event, row
 from proxy.console.context import Console
 
@@ -115,26 +117,39 @@ def test_a_wrong_exception_keeps_what_was_typed(admin: Admin, console: Console, 
     assert console.exceptions.every() == []
 
 
-def test_releases_are_put_in_service(admin: Admin, console: Console) -> None:
-    name = console.status.release
-    assert "in service" in admin.get("/releases").text
-    assert admin.post("/rollback").headers["location"] == "/releases"
-    assert console.registry.resolve() != name
-    assert admin.post(f"/releases/{name}/promote").status_code == 303
-    assert console.registry.resolve() == name
-    assert console.journal.audits()[0][1:] == ("serve", f"{name} put in service from the console")
-    refused = admin.post("/releases/nonsense/promote")
-    assert (refused.status_code, "no release" in refused.text) == (409, True)
+def test_a_skipped_flow_comes_last_and_a_word_can_be_taken_back(admin: Admin, console: Console) -> None:
+    event(console, "e1")
+    event(console, "e2", action="flag")
+    after = admin.post("/review/skip", flow="e1", at="0")
+    assert 'name="flow" value="e2"' in after.text and "Skipped." in after.text
+    after = admin.post("/label/undo", flow="e1", how="skip", at="0")
+    assert 'name="flow" value="e1"' in after.text and "Undo" not in after.text
+    after = admin.post("/label", **{"flow": "e1", "label": "benign", "from": "review"})
+    assert "Saved." in after.text and console.journal.labels()
+    assert 'name="flow" value="e1"' in admin.post("/label/undo", flow="e1", how="label").text
+    assert console.journal.labels() == {}
 
 
-def test_learning_is_started_and_followed(admin: Admin, console: Console) -> None:
-    assert "disabled" in admin.get("/learning").text
-    console.journal.label("f1", Label.BENIGN)
-    assert "disabled" not in admin.get("/learning").text
-    assert admin.post("/learning").headers["location"] == "/learning"
-    assert "Learning now" in admin.get("/learning").text
-    assert admin.post("/learning").status_code == 409
-    while console.learning.running:
-        assert "every 1s" in admin.get("/learning", hx_request="true").text
-        time.sleep(0.1)
-    assert "It did not work" in admin.get("/learning").text
+def test_exceptions_of_the_configuration_are_listed_but_not_removed(
+    admin: Admin, console: Console, tmp_path: Path
+) -> None:
+    console.status.config = tmp_path / "sluice.toml"
+    console.status.config.write_text(
+        f'[[policy.exceptions]]\nhost = ["a.example", "b.example"]\nmethod = "POST"\nowner = "me"\n'
+        f'reason = "{NASTY}"\nexpires = 2030-12-31\n'
+    )
+    text = admin.get("/exceptions").text
+    assert "a.example, b.example" in text and "method POST" in text and "2030-12-31 23:59" in text
+    assert "in <code>sluice.toml</code>" in text and NASTY not in text and "Remove" not in text
+    console.status.config.write_text("broken [")
+    assert "There is none" in admin.get("/exceptions").text
+
+
+def test_the_first_page_shows_the_day_and_what_moved(admin: Admin, console: Console) -> None:
+    capture(console.status.state, row("f1", time=time.time()), row("f2", "block", time=time.time()))
+    gauge = Gauge("sluice_drift_psi", "", ("phase", "of"), registry=console.status.registry)
+    gauge.labels("request", "score").set(0.3)
+    gauge.labels("response", "score").set(float("nan"))
+    text = admin.get("/").text
+    assert '<rect class="block"' in text and "1 passed, 0 flagged, 1 blocked" in text
+    assert "Requests, how harmful they look" in text and "a lot" in text and "Answers" not in text
