@@ -27,7 +27,7 @@ from classifier.journal import Journal
 from classifier.registry import Registry
 from classifier.scorer import Scorer
 from classifier.store import CaptureWriter
-from proxy import admin, core, live, state, tickets
+from proxy import admin, core, live, patches, state, tickets
 from proxy.addon import Filter
 from proxy.config import Settings
 from proxy.console import context
@@ -226,7 +226,7 @@ def _home(parts: Parts) -> Path:
 
 
 def _master(parts: Parts, addon: Filter) -> core.Core:
-    core.tune()
+    patches.tune()
     master = core.Core(Options())
     master.addons.add(Portal(parts.status), addon, Unread(parts.metrics, addon.tunnels))
     master.options.update(
