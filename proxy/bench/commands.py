@@ -39,8 +39,9 @@ def bench(
 ) -> None:
     """Measure requests per second and latency against stock mitmdump, on loopback.
 
-    Three servers take turns: stock mitmdump, our core without the filter, and the proxy as it is shipped (requests and
-    responses scored, captures and metrics on). Compare the ratios; the absolute figures are this machine's, now.
+    Servers take turns: stock mitmdump, our core without the filter, the proxy (requests and responses scored, captures
+    and metrics on) without and with its memory of verdicts, and nginx with ModSecurity and the Core Rule Set where that
+    is installed. Compare the ratios; the absolute figures are this machine's, now.
     `scoring` measures in this process what judging one record costs, by stage, size and phase.
     """
     from proxy.bench import machine
@@ -83,7 +84,7 @@ def _scoring(rounds: int, state: Path, file: Path | None) -> None:
 def _measure(plan: "Plan") -> "Outcome":
     from proxy.bench import run, servers
 
-    with _bar(plan.rounds * len(servers.VARIANTS)) as tell:
+    with _bar(plan.rounds * len(servers.available())) as tell:
         return run.measure(plan, tell)
 
 
@@ -103,17 +104,19 @@ def _bar(total: int) -> Iterator[Callable[[str], None]]:
 def _show(outcome: "Outcome", plan: "Plan", before: dict[str, str | int | float], file: Path | None) -> None:
     from rich.console import Console
 
-    from proxy.bench import machine, report
+    from proxy.bench import crs, machine, report
 
     if file is not None:
         settings = {"rounds": plan.rounds, "seconds": plan.seconds, "connections": plan.connections}
-        made = report.document(outcome.results, before, settings=settings, release=outcome.scored.release)
+        made = report.document(outcome.results, before, settings=settings, release=outcome.scored["scored"].release)
         file.write_text(codec.dumps(made, indent=2) + "\n", "utf-8")
     print(_machine(before))
     console = Console(width=None if sys.stdout.isatty() else 120)
     console.print(report.table(outcome.results))
     for remark in report.remarks(outcome.results, outcome.scored, pinned=bool(machine.cores()[0])):
         print(remark)
+    if missing := crs.missing():
+        print(f"crs is left out: no {missing}; apt-get install {crs.PACKAGES}")
 
 
 def _machine(before: dict[str, str | int | float]) -> str:
