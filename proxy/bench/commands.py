@@ -29,6 +29,7 @@ class What(StrEnum):
 def bench(
     what: Annotated[What, typer.Argument(help="Whole servers, or the judging of one record.")] = What.TRAFFIC,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the figures as JSON.")] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw requests per second as SVG.")] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Turns of each variant.")] = 5,
     seconds: Annotated[float, typer.Option(min=0.1, help="Seconds of a turn.")] = SECONDS,
     connections: Annotated[int, typer.Option(min=1, help="Requests under way at once.")] = 16,
@@ -47,8 +48,9 @@ def bench(
     from proxy.bench import machine
     from proxy.bench.run import Plan
 
-    if json is not None:
-        _writable(json)
+    for file in (json, plot):
+        if file is not None:
+            _writable(file)
     if what is What.SCORING:
         _scoring(rounds, state, json)
         return
@@ -56,7 +58,12 @@ def bench(
     before = machine.describe()
     for ending in (signal.SIGTERM, signal.SIGHUP):  # so that no server is left behind
         signal.signal(ending, lambda number, _: sys.exit(128 + number))
-    _show(_measure(plan), plan, before, json)
+    outcome = _measure(plan)
+    if plot is not None:
+        from proxy.bench.plot import svg
+
+        plot.write_text(svg(outcome.results, f"sluice bench: {_machine(before)}"), "utf-8")
+    _show(outcome, plan, before, json)
 
 
 def _scoring(rounds: int, state: Path, file: Path | None) -> None:
@@ -131,4 +138,4 @@ def _writable(file: Path) -> None:
         with file.open("a"):
             pass
     except OSError as error:
-        raise UserError(f"cannot write {file}: {error.strerror}; choose another with --json") from None
+        raise UserError(f"cannot write {file}: {error.strerror}; choose another") from None
