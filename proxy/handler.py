@@ -38,8 +38,11 @@ class Handler(ProxyConnectionHandler):
                     self._do(waiting.popleft(), waiting, unsent)
                 except Exception:
                     self.log("mitmproxy has crashed!", logging.ERROR, exc_info=True)
-            for connection in list(unsent):
-                self._send(connection, unsent)
+            try:
+                for connection in list(unsent):
+                    self._send(connection, unsent)
+            except Exception:
+                self.log("mitmproxy has crashed!", logging.ERROR, exc_info=True)
 
     def _do(self, event: events.Event, waiting: deque[events.Event], unsent: Unsent) -> None:
         for command in self.layer.handle_event(event):
