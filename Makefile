@@ -3,7 +3,7 @@
 #   make run ARGS="--mode enforce --listen 127.0.0.1:9080"
 #   make setup       the full environment (proxy, fine-tuning, tests) without starting anything
 #   make check       ruff, mypy, import rules
-#   make bench       requests per second and latency against stock mitmdump (ARGS as for `sluice bench`)
+#   make bench       requests per second and latency against stock mitmdump, to docs/benchmarks (ARGS as for `sluice bench`)
 #   make dashboards  write deploy/grafana/dashboards from its generator
 #   make docs        write docs/reference from the code
 #   make lock        resolve requirements/*.txt anew
@@ -34,7 +34,8 @@ check: setup
 	.venv/bin/lint-imports --no-cache --no-logo
 
 bench: setup
-	@exec .venv/bin/sluice bench $(ARGS)
+	@mkdir -p docs/benchmarks
+	@exec .venv/bin/sluice bench --json docs/benchmarks/traffic.json --plot docs/benchmarks/traffic.svg $(ARGS)
 
 dashboards: setup
 	.venv/bin/python deploy/grafana/generate.py

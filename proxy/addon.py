@@ -5,8 +5,8 @@ A flow is judged as early as the evidence allows, and again when there is more:
     CONNECT host ──▶ TLS hello (name, fingerprint) ──▶ request ──▶ response
     403 at once      the page inside the tunnel        403         403 in its place
 
-1. A body up to `core.HELD` is held and judged with its head. A longer one is judged by its head (and by what had come,
-   when its length was not announced) and then passes as it comes, counted as not inspected.
+1. A body up to `patches.HELD` is held and judged with its head. A longer one is judged by its head (and by what had
+   come, when its length was not announced) and then passes as it comes, counted as not inspected.
 2. Another addon's answer is left alone; a flow that ended is counted and captured once.
 3. A hook never raises: mitmproxy would log it and let the flow pass. What goes wrong here is the policy's to decide.
 """
@@ -23,12 +23,12 @@ from classifier.records import Phase
 from classifier.store import CaptureWriter
 from proxy import observe, respond
 from proxy.console.onboard import NAME
-from proxy.core import HELD
 from proxy.desk import Desk
 from proxy.hooks import guarded
 from proxy.judge import Judge, where
 from proxy.metrics import Coverage
 from proxy.page import NO_OFFERS
+from proxy.patches import HELD
 from proxy.pins import Key, Pins
 from proxy.policy import Cause, Decision, Hosts
 from proxy.trace import BEAT, Trace, Tunnels

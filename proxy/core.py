@@ -1,17 +1,12 @@
-"""mitmproxy's master, tuned: the only file that reaches into mitmproxy's insides.
+"""mitmproxy's master, tuned through its own seams; what is changed inside of mitmproxy is in `patches`.
 
 Measured on a request through the forward proxy (ratios to stock mitmdump; method in docs/decisions.md):
 
 1. Stock walks ~37 addons for every hook; `Dispatch` remembers who listens and `ADDONS` are those a proxy needs (1.98x).
-2. `MessageData.__post_init__` type-checks every message, a debugging aid that `python -O` removes too (25 % of CPU).
+2. `patches.tune`: messages are not type-checked, hooks without tasks, look-ups in one step.
 3. `gc.freeze` once everything is loaded removes pauses of 60 to 110 ms.
 
-And two things that stock cannot do:
-
-1. Hold a body of unannounced length back until `HELD` bytes, let an addon judge what has come (`request_overflow`,
-   `response_overflow`), and pass the rest as it comes. mitmproxy's own `stream_large_bodies` crashes its layer when an
-   addon has answered meanwhile, so it stays unset.
-2. Take connections from sockets that several processes listen on (`share`).
+And one thing that stock cannot do: take connections from sockets that several processes listen on (`share`).
 """
 
 # mitmproxy's own functions are mostly untyped.
@@ -21,48 +16,24 @@ import asyncio
 import inspect
 import logging
 import socket
-from collections.abc import Callable, Coroutine, Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from typing import Any, Final
 
-from mitmproxy import addons, exceptions, hooks, http, options
+from mitmproxy import addons, exceptions, hooks, options
 from mitmproxy.addonmanager import AddonManager, traverse
 from mitmproxy.flow import Flow
 from mitmproxy.master import Master
-from mitmproxy.proxy import layer, mode_servers
-from mitmproxy.proxy.commands import StartHook
-from mitmproxy.proxy.layers.http import HttpStream, SendHttp
-from mitmproxy.proxy.layers.http._events import ErrorCode, RequestData, RequestProtocolError, ResponseData
+from mitmproxy.proxy import mode_servers
 
 from classifier.errors import UserError
 
 log = logging.getLogger(__name__)
 
-HELD: Final = 1024 * 1024
-"""Bytes of a body that are held back to be judged; a longer body passes as it comes."""
-ANSWERED: Final = "sluice.answered"
-"""In a flow's metadata: the filter has given the response, whatever the origin still sends."""
 ASKED: Final = ("regular", "upstream")
 """mitmproxy's modes whose clients speak HTTP to a proxy."""
 
 Hook = Callable[..., Any]
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]
-
-
-@dataclass
-class RequestOverflowHook(StartHook):
-    """More than `HELD` bytes of a request body of unannounced length have come; its content holds them."""
-
-    name = "request_overflow"
-    flow: http.HTTPFlow
-
-
-@dataclass
-class ResponseOverflowHook(StartHook):
-    """The same for a response."""
-
-    name = "response_overflow"
-    flow: http.HTTPFlow
 
 
 class Dispatch(AddonManager):
@@ -100,17 +71,42 @@ class Dispatch(AddonManager):
 
     async def trigger_event(self, event: hooks.Hook) -> None:
         """As stock: an addon's exception is logged and does not stop the others."""
-        for hook in self._listeners.get(event.name) or self._hooks(event.name):
+        if (rest := self._run(event, iter(self._hooks(event.name)))) is not None:
+            await rest
+
+    def begin(self, event: hooks.Hook) -> Coroutine[Any, Any, None] | None:
+        """As `handle_lifecycle`, as far as nobody has to be waited for; the rest is to be awaited, if there is any."""
+        if self._hooks("update"):
+            return self.handle_lifecycle(event)
+        return self._run(event, iter(self._hooks(event.name)))
+
+    def _run(self, event: hooks.Hook, listeners: Iterator[Hook]) -> Coroutine[Any, Any, None] | None:
+        arguments = event.args()
+        for hook in listeners:
             try:
-                result = hook(*event.args())
-                if result is not None and inspect.isawaitable(result):
-                    await result
+                result = hook(*arguments)
             except exceptions.AddonHalt:
-                return
+                return None
             except exceptions.OptionsError:
                 raise
             except Exception as error:
-                log.exception("addon error in %s: %s", event.name, type(error).__name__)
+                _failed(event, error)
+            else:
+                if result is not None and inspect.isawaitable(result):
+                    return self._go_on(event, result, listeners)
+        return None
+
+    async def _go_on(self, event: hooks.Hook, pending: Awaitable[Any], listeners: Iterator[Hook]) -> None:
+        try:
+            await pending
+        except exceptions.AddonHalt:
+            return
+        except exceptions.OptionsError:
+            raise
+        except Exception as error:
+            _failed(event, error)
+        if (rest := self._run(event, listeners)) is not None:
+            await rest
 
     def _hooks(self, name: str) -> tuple[Hook, ...]:
         found = self._listeners.get(name)
@@ -118,6 +114,10 @@ class Dispatch(AddonManager):
             listening = (getattr(addon, name, None) for addon in traverse(self.chain))
             found = self._listeners[name] = tuple(hook for hook in listening if callable(hook))
         return found
+
+
+def _failed(event: hooks.Hook, error: Exception) -> None:
+    log.exception("addon error in %s: %s", event.name, type(error).__name__)
 
 
 class Core(Master):
@@ -239,63 +239,3 @@ def share(sockets: Sequence[socket.socket]) -> None:
         return [await asyncio.start_server(instance.handle_stream, host, port, reuse_port=True)]
 
     server.listen = listen  # type: ignore[method-assign, assignment]
-
-
-def tune() -> None:
-    """Change mitmproxy's classes, once a process. Where a name is gone, stock behaviour stays and a warning says so."""
-    if hasattr(http.MessageData, "__post_init__"):
-        http.MessageData.__post_init__ = _unchecked  # type: ignore[method-assign]
-    if hasattr(HttpStream, "check_body_size"):
-        HttpStream.check_body_size = _check_body_size  # type: ignore[method-assign, assignment]
-    else:
-        log.warning("this mitmproxy holds bodies differently; long bodies of unannounced length are held whole")
-
-
-def _unchecked(_: http.MessageData) -> None:
-    """Stands in for the debugging type check."""
-
-
-def _check_body_size(stream: HttpStream, request: bool) -> Generator[Any, Any, bool]:
-    """Called by mitmproxy before a body and with each piece of it; True would end the flow."""
-    buffer = stream.request_body_buf if request else stream.response_body_buf
-    if not buffer:
-        return False
-    if request and stream.flow.response is not None:  # answered already: what still comes is dropped
-        buffer.clear()
-    elif not request and stream.flow.metadata.get(ANSWERED):
-        yield from _answer(stream)
-    elif len(buffer) > HELD:
-        yield from _overflow(stream, request)
-    return False
-
-
-def _overflow(stream: HttpStream, request: bool) -> layer.CommandGenerator[None]:
-    """Let an addon see what has come; then stream, unless it has answered."""
-    flow = stream.flow
-    message = flow.request if request else flow.response
-    assert message is not None
-    buffer = stream.request_body_buf if request else stream.response_body_buf
-    message.data.content = bytes(buffer)
-    yield RequestOverflowHook(flow) if request else ResponseOverflowHook(flow)
-    if request and flow.response is not None:
-        buffer.clear()
-    elif not request and flow.metadata.get(ANSWERED):
-        yield from _answer(stream)
-    else:
-        message.data.content = None
-        message.stream = message.stream or True
-        held = bytes(buffer)
-        buffer.clear()
-        yield from stream.start_request_stream() if request else stream.start_response_stream()
-        yield from stream.handle_event(
-            RequestData(stream.stream_id, held) if request else ResponseData(stream.stream_id, held)
-        )
-
-
-def _answer(stream: HttpStream) -> layer.CommandGenerator[None]:
-    """Send the filter's response now and let go of the origin, which may never end."""
-    stream.response_body_buf.clear()
-    if stream.client_state == stream.state_done:
-        stopped = RequestProtocolError(stream.stream_id, "answered by the filter", ErrorCode.CANCEL)
-        yield SendHttp(stopped, stream.context.server)
-        yield from stream.send_response()

@@ -16,13 +16,13 @@ from mitmproxy.exceptions import OptionsError
 from mitmproxy.options import Options
 
 from classifier.errors import UserError
-from proxy import core
+from proxy import core, patches
 from proxy.values import Address
 
 
 def master(modes: Sequence[str], addons: Sequence[object], *, listen: Address, confdir: str, trusted: str) -> core.Core:
     """mitmproxy as the settings want it, not yet listening; `trusted` certifies origins. Raises UserError."""
-    core.tune()
+    patches.tune()
     made = core.Core(Options())
     made.addons.add(*addons)
     try:

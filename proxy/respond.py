@@ -11,9 +11,9 @@ from mitmproxy.http import HTTPFlow, Response
 
 from classifier.records import HARMLESS
 from proxy import page
-from proxy.core import ANSWERED
 from proxy.observe import site
 from proxy.page import NO_OFFERS, Offers
+from proxy.patches import ANSWERED
 from proxy.policy import UNJUDGED, Decision
 from proxy.wording import Wording, spoken
 

@@ -22,10 +22,10 @@ from classifier.journal import Journal
 from classifier.moved import Doubt, Part, Shift, explain, samples
 from classifier.registry import Registry
 from classifier.scorer import Scorer
+from classifier.shown import printable
 from classifier.tallies import RELEASE, Tallies
 from proxy import config, plot
 from proxy.config import Settings
-from proxy.trial import printable
 
 _UNITS: Final = {"m": 60.0, "h": 3600.0, "d": 86_400.0}
 

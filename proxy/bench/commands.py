@@ -35,6 +35,7 @@ def bench(
         What, typer.Argument(help="Whole servers, the judging of one record, or of batches (for a GPU).")
     ] = What.TRAFFIC,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the figures as JSON.")] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw requests per second as SVG.")] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Turns of each variant.")] = 5,
     seconds: Annotated[float, typer.Option(min=0.1, help="Seconds of a turn.")] = SECONDS,
     connections: Annotated[int, typer.Option(min=1, help="Requests under way at once.")] = 16,
@@ -51,16 +52,18 @@ def bench(
 ) -> None:
     """Measure requests per second and latency against stock mitmdump, on loopback.
 
-    Three servers take turns: stock mitmdump, our core without the filter, and the proxy as it is shipped (requests and
-    responses scored, captures and metrics on). Compare the ratios; the absolute figures are this machine's, now.
+    Servers take turns: stock mitmdump, our core without the filter, the proxy (requests and responses scored, captures
+    and metrics on) without and with its memory of verdicts, and nginx with ModSecurity and the Core Rule Set where that
+    is installed. Compare the ratios; the absolute figures are this machine's, now.
     `scoring` measures in this process what judging one record costs, by stage, size and phase, `scorer` how many flows
     a second are judged in batches, how long they wait in a queue, and how far that is from what the device can do.
     """
     from proxy.bench import machine
     from proxy.bench.run import Plan
 
-    if json is not None:
-        _writable(json)
+    for file in (json, plot):
+        if file is not None:
+            _writable(file)
     if what is What.SCORING:
         _scoring(rounds, state, json)
         return
@@ -73,7 +76,12 @@ def bench(
     before = machine.describe()
     for ending in (signal.SIGTERM, signal.SIGHUP):  # so that no server is left behind
         signal.signal(ending, lambda number, _: sys.exit(128 + number))
-    _show(_measure(plan), plan, before, json)
+    outcome = _measure(plan)
+    if plot is not None:
+        from proxy.bench.plot import svg
+
+        plot.write_text(svg(outcome.results, f"sluice bench: {_machine(before)}"), "utf-8")
+    _show(outcome, plan, before, json)
 
 
 def _scoring(rounds: int, state: Path, file: Path | None) -> None:
@@ -121,7 +129,7 @@ def _scorer(plan: "Batches", name: str, state: Path, file: Path | None) -> None:
 def _measure(plan: "Plan") -> "Outcome":
     from proxy.bench import run, servers
 
-    with _bar(plan.rounds * len(servers.VARIANTS)) as tell:
+    with _bar(plan.rounds * len(servers.available())) as tell:
         return run.measure(plan, tell)
 
 
@@ -141,17 +149,19 @@ def _bar(total: int) -> Iterator[Callable[[str], None]]:
 def _show(outcome: "Outcome", plan: "Plan", before: dict[str, str | int | float], file: Path | None) -> None:
     from rich.console import Console
 
-    from proxy.bench import machine, report
+    from proxy.bench import crs, machine, report
 
     if file is not None:
         settings = {"rounds": plan.rounds, "seconds": plan.seconds, "connections": plan.connections}
-        made = report.document(outcome.results, before, settings=settings, release=outcome.scored.release)
+        made = report.document(outcome.results, before, settings=settings, release=outcome.scored["scored"].release)
         file.write_text(codec.dumps(made, indent=2) + "\n", "utf-8")
     print(_machine(before))
     console = Console(width=None if sys.stdout.isatty() else 120)
     console.print(report.table(outcome.results))
     for remark in report.remarks(outcome.results, outcome.scored, pinned=bool(machine.cores()[0])):
         print(remark)
+    if missing := crs.missing():
+        print(f"crs is left out: no {missing}; apt-get install {crs.PACKAGES}")
 
 
 def _machine(before: dict[str, str | int | float]) -> str:
@@ -166,4 +176,4 @@ def _writable(file: Path) -> None:
         with file.open("a"):
             pass
     except OSError as error:
-        raise UserError(f"cannot write {file}: {error.strerror}; choose another with --json") from None
+        raise UserError(f"cannot write {file}: {error.strerror}; choose another") from None

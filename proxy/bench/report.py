@@ -85,15 +85,19 @@ def table(results: Mapping[str, Sequence[Figures]]) -> "Table":
     return shown
 
 
-def remarks(results: Mapping[str, Sequence[Figures]], scoring: "Scoring", pinned: bool) -> list[str]:
+def remarks(results: Mapping[str, Sequence[Figures]], scored: Mapping[str, "Scoring"], pinned: bool) -> list[str]:
     """What a reader must know beside the table, in sentences."""
-    decisions = scoring.requests + scoring.responses
     said = [
         f"Medians of {len(results['stock'])} interleaved rounds; in brackets the lowest and highest ratio of a round; "
         "CPU: the server's processor time per request.",
-        f"scored: release {scoring.release} on {scoring.provider}; {scoring.flagged / decisions:.2%} of "
-        f"{decisions:,} decisions flagged; {scoring.dropped:,} flows not captured.",
     ]
+    for name, scoring in scored.items():
+        decisions = scoring.requests + scoring.responses
+        said.append(
+            f"{name}: release {scoring.release} on {scoring.provider}; {scoring.flagged / decisions:.2%} of "
+            f"{decisions:,} decisions flagged, {scoring.remembered / decisions:.2%} remembered; {scoring.dropped:,} "
+            "flows not captured."
+        )
     if not pinned:
         said.append("Nothing was pinned: servers, load and origin shared the machine's cores.")
     busy = [name for name, rounds in results.items() if (medians(rounds).load_busy or 0) > BUSY]

@@ -19,6 +19,8 @@ from proxy.bench.servers import Server
 WARM: Final = 0.5
 """Seconds of each turn before the figures are taken: new connections, cold caches."""
 
+SCORED: Final = ("scored", "scored_cached")
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -32,10 +34,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Figures by variant, one a round, and what the scored variant says of itself."""
+    """Figures by variant, one a round, and what those that score say of themselves."""
 
     results: dict[str, list[report.Figures]]
-    scored: scoring.Scoring
+    scored: dict[str, scoring.Scoring]
 
 
 def measure(plan: Plan, progress: Callable[[str], None]) -> Outcome:
@@ -51,15 +53,16 @@ def measure(plan: Plan, progress: Callable[[str], None]) -> Outcome:
         with machine.pinned(on_server):
             started = [
                 stack.enter_context(servers.running(name, folder, plan.releases, authority))
-                for name in servers.VARIANTS
+                for name in servers.available()
             ]
         turns: dict[str, list[Turn]] = {server.name: [] for server in started}
         for number in range(plan.rounds):
             for server in started:
                 progress(f"round {number + 1}, {server.name}")
                 turns[server.name].append(_turn(load, server, _job(plan, number, server, origin.pid)))
-        scored = scoring.read(started[-1])
-    scoring.check(scored, sum(turn.answered for turn in turns["scored"]))
+        scored = {server.name: scoring.read(server) for server in started if server.name in SCORED}
+    for name, found in scored.items():
+        scoring.check(found, sum(turn.answered for turn in turns[name]))
     return Outcome({name: [report.figures(turn) for turn in taken] for name, taken in turns.items()}, scored)
 
 

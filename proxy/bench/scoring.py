@@ -18,7 +18,10 @@ _PHASES: Final = ("request", "response")
 
 @dataclass(frozen=True)
 class Scoring:
-    """What was scored: flows by phase, with what, how many of the decisions were not `allow`, and what was lost."""
+    """What was scored: flows by phase, with what, how many of the decisions were not `allow`, and what was lost.
+
+    `remembered` verdicts were not scored anew.
+    """
 
     release: str
     provider: str
@@ -27,6 +30,7 @@ class Scoring:
     flagged: int
     failures: int
     dropped: int
+    remembered: int = 0
 
 
 def read(server: Server) -> Scoring:
@@ -47,6 +51,9 @@ def parse(text: str) -> Scoring:
         flagged=_sum(one for one in decisions if one.labels["action"] != "allow"),
         failures=_sum(one for one in samples if one.name == "sluice_failures_total"),
         dropped=_sum(one for one in samples if one.name == "sluice_capture_dropped_total"),
+        remembered=_sum(
+            one for one in samples if one.name == "sluice_verdict_cache_total" and one.labels["result"] == "hit"
+        ),
     )
 
 

@@ -1,7 +1,8 @@
 """The variants that are compared, each as a running process on a loopback port.
 
 `stock` is mitmdump of this environment with its default addons; `core` is our master without the filter; `scored` is
-`sluice run` with its defaults: request and response scored, captures and metrics on, nothing remembered of a verdict.
+`sluice run` with its defaults (request and response scored, captures and metrics on) but nothing remembered of a
+verdict; `scored_cached` is the same with its defaults; `crs` is nginx with ModSecurity, where it is installed.
 """
 
 import contextlib
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from classifier.errors import UserError
+from proxy.bench import crs
 
 START: Final = 60.0
 """Seconds that a server may take until it answers; a loaded machine needs several to import everything."""
@@ -25,12 +27,16 @@ STOP: Final = 15.0
 
 @dataclass(frozen=True)
 class Place:
-    """Where a server lives: a folder of its own, its ports, and the state whose releases are served (None: shipped)."""
+    """Where a server lives: a folder of its own, its ports, and the state whose releases are served (None: shipped).
+
+    `origin` is HOST:PORT of the only origin, for those that must know.
+    """
 
     folder: Path
     port: int
     admin: int
     releases: Path | None
+    origin: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,16 +59,31 @@ def _core(place: Place) -> list[str]:
 
 
 def _scored(place: Place) -> list[str]:
+    return _run(place, "cache = 0\n")
+
+
+def _run(place: Place, cache: str = "") -> list[str]:
     config = place.folder / "sluice.toml"
     registry = f"registry = {json.dumps(str(place.releases.resolve()))}\n" if place.releases else ""
-    config.write_text(f"[model]\n{registry}", "utf-8")
+    config.write_text(f"[model]\n{registry}{cache}", "utf-8")
     ports = ["--listen", f"127.0.0.1:{place.port}", "--admin", f"127.0.0.1:{place.admin}"]
     state = ["--config", str(config), "--state", str(place.folder / "state")]
     return [sys.executable, "-m", "classifier.cli", "run", *state, *ports]
 
 
-VARIANTS: Final[dict[str, Callable[[Place], list[str]]]] = {"stock": _stock, "core": _core, "scored": _scored}
+def _crs(place: Place) -> list[str]:
+    return crs.command(place.folder, place.port, place.origin)
+
+
+VARIANTS: Final[dict[str, Callable[[Place], list[str]]]] = {
+    "stock": _stock, "core": _core, "scored": _scored, "scored_cached": _run, "crs": _crs,
+}  # fmt: skip
 """Name -> its command. The first is what the others are compared with."""
+
+
+def available() -> list[str]:
+    """The variants that can run here."""
+    return [name for name in VARIANTS if name != "crs" or not crs.missing()]
 
 
 @contextlib.contextmanager
@@ -70,7 +91,7 @@ def running(name: str, folder: Path, releases: Path | None, authority: str) -> I
     """Run a variant until the block ends. Raises UserError when it does not pass requests on to `authority`."""
     own = folder / name
     own.mkdir()
-    place = Place(own, free_port(), free_port(), releases)
+    place = Place(own, free_port(), free_port(), releases, authority)
     command = VARIANTS[name](place)
     try:
         with (own / "log").open("wb") as log:

@@ -10,12 +10,12 @@ import sys
 
 from mitmproxy.options import Options
 
-from proxy import core
+from proxy import core, patches
 
 
 async def serve(port: int, folder: str) -> None:
     """Serve on loopback until told to stop."""
-    core.tune()
+    patches.tune()
     master = core.Core(Options())
     master.options.update(listen_host="127.0.0.1", listen_port=port, confdir=folder)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, master.shutdown)

@@ -1,17 +1,15 @@
-"""Our dispatch behaves as mitmproxy's own; the bodies it holds are tested through the real proxy in test_addon."""
+"""Our dispatch behaves as mitmproxy's own."""
 
-import inspect
 from typing import Any
 
 import pytest
 from mitmproxy import exceptions, http
 from mitmproxy.options import Options
-from mitmproxy.proxy.layers.http import HttpStream
 from mitmproxy.proxy.layers.http._hooks import HttpRequestHook
 from mitmproxy.proxy.server_hooks import ClientConnectedHook
 from mitmproxy.test import tflow
 
-from proxy.core import ADDONS, Core, tune
+from proxy.core import ADDONS, Core, Dispatch
 
 
 class Recorder:
@@ -38,6 +36,19 @@ async def trigger(*addons: Any) -> None:
 async def test_hooks_run_in_the_order_of_their_addons() -> None:
     calls: list[str] = []
     await trigger(Recorder("one", calls), Waiting("two", calls), Recorder("three", calls))
+    assert calls == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize("kind", [Recorder, Waiting])
+async def test_what_needs_no_waiting_is_done_at_once(kind: type[Recorder]) -> None:
+    calls: list[str] = []
+    master = Core(Options())
+    master.addons.add(Recorder("one", calls), kind("two", calls), Recorder("three", calls))
+    assert isinstance(master.addons, Dispatch)
+    rest = master.addons.begin(HttpRequestHook(tflow.tflow()))
+    assert (rest is None) == (kind is Recorder) == (len(calls) == 3)
+    if rest is not None:
+        await rest
     assert calls == ["one", "two", "three"]
 
 
@@ -93,21 +104,3 @@ async def test_an_open_proxy_is_still_prevented() -> None:
     await master.addons.trigger_event(ClientConnectedHook(client))
     assert client.error
     assert "block" in {make().__class__.__name__.lower() for make in ADDONS}
-
-
-def test_what_is_replaced_still_exists_in_mitmproxy() -> None:
-    """An upgrade that renames these would silently bring the slow or unbounded behaviour back."""
-    assert hasattr(http.MessageData, "__post_init__") or not __debug__
-    assert list(inspect.signature(HttpStream.check_body_size).parameters)[1:] == ["request"]
-    for name in ("start_request_stream", "start_response_stream", "send_response", "state_done"):
-        assert callable(getattr(HttpStream, name))
-
-
-def test_messages_are_made_without_the_debugging_check() -> None:
-    kept = http.MessageData.__post_init__, HttpStream.check_body_size
-    try:
-        tune()
-        tflow.tflow(resp=True)
-        assert http.ResponseData(b"", "not checked", None, None, 0.0, None, 200, b"").headers == "not checked"  # type: ignore[arg-type]
-    finally:
-        http.MessageData.__post_init__, HttpStream.check_body_size = kept  # type: ignore[method-assign]

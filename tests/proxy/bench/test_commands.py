@@ -28,6 +28,5 @@ def test_a_file_that_cannot_be_written_is_refused_before_measuring(tmp_path: Pat
     done = sluice("bench", "--json", str(tmp_path / "none" / "bench.json"))
     assert done.returncode == 2
     assert done.stderr == (
-        f"sluice: cannot write {tmp_path / 'none' / 'bench.json'}: No such file or directory; "
-        "choose another with --json\n"
+        f"sluice: cannot write {tmp_path / 'none' / 'bench.json'}: No such file or directory; choose another\n"
     )

@@ -77,6 +77,6 @@ def test_the_table_shows_ratios_to_stock_and_to_core() -> None:
     ],
 )
 def test_remarks_say_what_the_figures_do_not(busy: float | None, pinned: bool, said: str, unsaid: str) -> None:
-    text = "\n".join(report.remarks(RESULTS | {"core": rounds(1, load_busy=busy)}, SCORING, pinned))
+    text = "\n".join(report.remarks(RESULTS | {"core": rounds(1, load_busy=busy)}, {"scored": SCORING}, pinned))
     assert said in text
     assert unsaid not in text

@@ -18,14 +18,15 @@ def command(*given: str) -> Callable[[Place], list[str]]:
 
 
 def test_stock_is_compared_with_first() -> None:
-    assert list(servers.VARIANTS) == ["stock", "core", "scored"]
+    assert list(servers.VARIANTS) == ["stock", "core", "scored", "scored_cached", "crs"]
 
 
-def test_the_scored_variant_is_the_proxy_as_shipped(tmp_path: Path) -> None:
-    given = servers.VARIANTS["scored"](Place(tmp_path, 1, 2, tmp_path / "own"))
+@pytest.mark.parametrize(("name", "cache"), [("scored", "cache = 0\n"), ("scored_cached", "")])
+def test_the_scored_variants_are_the_proxy_as_shipped(tmp_path: Path, name: str, cache: str) -> None:
+    given = servers.VARIANTS[name](Place(tmp_path, 1, 2, tmp_path / "own"))
     assert given[3] == "run"
     assert "--mode" not in given
-    assert (tmp_path / "sluice.toml").read_text() == f'[model]\nregistry = "{tmp_path / "own"}"\n'
+    assert (tmp_path / "sluice.toml").read_text() == f'[model]\nregistry = "{tmp_path / "own"}"\n{cache}'
 
 
 @pytest.mark.parametrize(
