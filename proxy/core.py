@@ -35,6 +35,8 @@ from mitmproxy.proxy.layers.http import HttpStream, SendHttp
 from mitmproxy.proxy.layers.http._events import ErrorCode, RequestData, RequestProtocolError, ResponseData
 
 from classifier.errors import UserError
+from proxy.leaves import Tls
+from proxy.resumption import Sessions
 
 log = logging.getLogger(__name__)
 
@@ -159,7 +161,8 @@ ADDONS: Final[tuple[Callable[[], Any], ...]] = (
     addons.proxyserver.Proxyserver,
     addons.dns_resolver.DnsResolver,
     addons.next_layer.NextLayer,
-    addons.tlsconfig.TlsConfig,
+    Tls,
+    Sessions,
     addons.upstream_auth.UpstreamAuth,
     addons.update_alt_svc.UpdateAltSvc,
 )
