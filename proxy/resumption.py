@@ -64,7 +64,9 @@ class Sessions:
     def server_disconnected(self, data: ServerConnectionHookData) -> None:
         """What it has sent meanwhile is good for the next connection."""
         self._keep(data.server.id)
-        self._open.pop(data.server.id, None)
+        if (known := self._open.pop(data.server.id, None)) is not None:
+            # Up to TLS 1.2 OpenSSL spoils the session of a connection that ends without close_notify, as many do.
+            known[1].set_shutdown(SSL.SENT_SHUTDOWN | SSL.RECEIVED_SHUTDOWN)
 
     def _keep(self, connection: str) -> None:
         known = self._open.get(connection)

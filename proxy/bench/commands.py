@@ -24,10 +24,11 @@ class What(StrEnum):
 
     TRAFFIC = "traffic"
     SCORING = "scoring"
+    TLS = "tls"
 
 
 def bench(
-    what: Annotated[What, typer.Argument(help="Whole servers, or the judging of one record.")] = What.TRAFFIC,
+    what: Annotated[What, typer.Argument(help="Whole servers, one record, or new TLS connections.")] = What.TRAFFIC,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the figures as JSON.")] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Turns of each variant.")] = 5,
     seconds: Annotated[float, typer.Option(min=0.1, help="Seconds of a turn.")] = SECONDS,
@@ -41,7 +42,8 @@ def bench(
 
     Three servers take turns: stock mitmdump, our core without the filter, and the proxy as it is shipped (requests and
     responses scored, captures and metrics on). Compare the ratios; the absolute figures are this machine's, now.
-    `scoring` measures in this process what judging one record costs, by stage, size and phase.
+    `scoring` measures in this process what judging one record costs, by stage, size and phase; `tls` what a new
+    decrypted connection costs, against stock mitmdump.
     """
     from proxy.bench import machine
     from proxy.bench.run import Plan
@@ -50,6 +52,9 @@ def bench(
         _writable(json)
     if what is What.SCORING:
         _scoring(rounds, state, json)
+        return
+    if what is What.TLS:
+        _tls(rounds, seconds, json)
         return
     plan = Plan(rounds, seconds, connections, state if (state / "models").is_dir() else None)
     before = machine.describe()
@@ -78,6 +83,18 @@ def _scoring(rounds: int, state: Path, file: Path | None) -> None:
         f"Processor time of one thread, medians of {rounds * cost.COUNT} flows a line, release {model.release}; body: "
         "bytes of the request's; a response is judged with its request, which was masked and read before."
     )
+
+
+def _tls(rounds: int, seconds: float, file: Path | None) -> None:
+    from proxy.bench import handshakes, machine
+
+    before = machine.describe()
+    with _bar(rounds * len(handshakes.VARIANTS)) as tell:
+        costs = handshakes.measure(rounds, seconds, tell)
+    if file is not None:
+        file.write_text(codec.dumps({"variants": costs, "machine": before}, indent=2) + "\n", "utf-8")
+    print(_machine(before))
+    print("\n".join(handshakes.lines(costs)))
 
 
 def _measure(plan: "Plan") -> "Outcome":
