@@ -26,6 +26,8 @@ from mitmproxy.master import Master
 from mitmproxy.proxy import mode_servers
 
 from classifier.errors import UserError
+from proxy.leaves import Tls
+from proxy.resumption import Sessions
 
 log = logging.getLogger(__name__)
 
@@ -173,7 +175,8 @@ ADDONS: Final[tuple[Callable[[], Any], ...]] = (
     addons.proxyserver.Proxyserver,
     addons.dns_resolver.DnsResolver,
     addons.next_layer.NextLayer,
-    addons.tlsconfig.TlsConfig,
+    Tls,
+    Sessions,
     addons.upstream_auth.UpstreamAuth,
     addons.update_alt_svc.UpdateAltSvc,
 )

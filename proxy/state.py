@@ -11,8 +11,6 @@ from classifier.errors import UserError
 FOLDERS: Final = ("models/releases", "models/channels")
 PRIVATE: Final = ("captures", "ca", "run")
 """What others on the machine must not read, whoever made the state directory."""
-CA: Final = "mitmproxy-ca-cert.pem"
-"""mitmproxy's name for the certificate that clients must trust."""
 
 
 def prepare(state: Path) -> None:
@@ -41,13 +39,14 @@ def scratch(state: Path) -> Path:
 
 
 def authority(state: Path) -> Path:
-    """The certificate of our own authority, made at first start. Its key stays beside it (0600)."""
-    from mitmproxy.certs import CertStore
+    """The certificate of our own authority, made at first start. Its key stays beside it (0600). Raises UserError."""
+    from proxy.authority import ensure
 
     folder = state / "ca"
-    if not (folder / "mitmproxy-ca.pem").exists():
-        CertStore.create_store(folder, "mitmproxy", 2048, organization="Sluice", cn="Sluice")
-    return folder / CA
+    try:
+        return ensure(folder)
+    except OSError as error:
+        raise UserError(f"{folder}: the certificate authority cannot be made: {error.strerror}") from None
 
 
 def tunnel(folder: Path, conf: str) -> Path:
@@ -69,11 +68,12 @@ def expiry(certificate: Path) -> float:
 def trust(folder: Path, extra: Path | None) -> Path:
     """A file in `folder` of those who may certify origins: the public authorities and `extra`. Raises UserError."""
     import certifi
-    from OpenSSL import SSL
 
     bundle = folder / "trust.pem"
     content = Path(certifi.where()).read_bytes()
     if extra is not None:
+        from OpenSSL import SSL
+
         try:
             content += b"\n" + extra.read_bytes()
             SSL.Context(SSL.TLS_CLIENT_METHOD).load_verify_locations(str(extra))

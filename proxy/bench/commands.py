@@ -28,11 +28,12 @@ class What(StrEnum):
     TRAFFIC = "traffic"
     SCORING = "scoring"
     SCORER = "scorer"
+    TLS = "tls"
 
 
 def bench(
     what: Annotated[
-        What, typer.Argument(help="Whole servers, the judging of one record, or of batches (for a GPU).")
+        What, typer.Argument(help="Whole servers, one record, batches (for a GPU), or new TLS connections.")
     ] = What.TRAFFIC,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the figures as JSON.")] = None,
     plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw requests per second as SVG.")] = None,
@@ -57,6 +58,7 @@ def bench(
     is installed. Compare the ratios; the absolute figures are this machine's, now.
     `scoring` measures in this process what judging one record costs, by stage, size and phase, `scorer` how many flows
     a second are judged in batches, how long they wait in a queue, and how far that is from what the device can do.
+    `tls` measures what a new decrypted connection costs, against stock mitmdump.
     """
     from proxy.bench import machine
     from proxy.bench.run import Plan
@@ -71,6 +73,9 @@ def bench(
         from proxy.bench.scorer import Plan as Batches
 
         _scorer(Batches(device, tuple(rows or ()), rate, seconds), model, state, json)
+        return
+    if what is What.TLS:
+        _tls(rounds, seconds, json)
         return
     plan = Plan(rounds, seconds, connections, state if (state / "models").is_dir() else None)
     before = machine.describe()
@@ -124,6 +129,18 @@ def _scorer(plan: "Batches", name: str, state: Path, file: Path | None) -> None:
     print(_machine(before))
     Console(width=None if sys.stdout.isatty() else 120).print(sheet.table(outcome))
     print("\n".join(sheet.remarks(outcome)))
+
+
+def _tls(rounds: int, seconds: float, file: Path | None) -> None:
+    from proxy.bench import handshakes, machine
+
+    before = machine.describe()
+    with _bar(rounds * len(handshakes.VARIANTS)) as tell:
+        costs = handshakes.measure(rounds, seconds, tell)
+    if file is not None:
+        file.write_text(codec.dumps({"variants": costs, "machine": before}, indent=2) + "\n", "utf-8")
+    print(_machine(before))
+    print("\n".join(handshakes.lines(costs)))
 
 
 def _measure(plan: "Plan") -> "Outcome":

@@ -13,10 +13,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from classifier.registry import Registry
+from proxy.authority import CERTIFICATE as CA
 from proxy.doctor.finding import Finding, fail, fine, warn
-from proxy.state import CA
 
-_SECRETS: Final = ("keys/*", "ca/mitmproxy-ca.pem", "ca/mitmproxy-ca.p12", "sluice.db")
+_SECRETS: Final = ("keys/*", "ca/mitmproxy-ca.pem", "ca/mitmproxy-ca.p12", "ca/leaves.db", "sluice.db")
 _SOON: Final = datetime.timedelta(days=30)
 _FREE: Final = 512 * 1024**2
 """Bytes beside the captures: releases, the journal, and a fine-tuning run's work."""

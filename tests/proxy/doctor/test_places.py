@@ -11,9 +11,9 @@ from classifier.journal import Journal
 from classifier.registry import Registry
 from models import tiny_release
 from proxy import state as states
+from proxy.authority import CERTIFICATE as CA
 from proxy.doctor import places
 from proxy.doctor.places import authority, private, releases, room, writable
-from proxy.state import CA
 
 NOW = datetime.datetime.now(datetime.UTC)
 
