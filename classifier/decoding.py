@@ -153,6 +153,23 @@ def wrapped(raw: bytes) -> list[bytes]:
     return found
 
 
+def unwrapped(raw: bytes) -> bytes:
+    """A text with what its base64 and hexadecimal values say in their place, as far as `wrapped` looks."""
+    classes = raw.translate(_CLASS)
+    start = classes.find(_RUN)
+    out: list[bytes] = []
+    last = 0
+    while start >= 0 and len(out) < 2 * MAX_WRAPPED:
+        end = classes.find(32, start)
+        end = len(raw) if end < 0 else end
+        if _MAYBE.match(raw, start, end) or _MAYBE_PART.search(raw, start, end):
+            for reading in _readings(raw[start:end]):
+                out += (raw[last:start], reading)
+                last = end
+        start = classes.find(_RUN, end)
+    return b"".join((*out, raw[last:])) if out else raw
+
+
 def _readings(run: bytes) -> list[bytes]:
     for part in (run, *run.split(b"/")) if b"/" in run else (run,):
         if len(part) >= _SHORTEST and (text := _unhex(part) or _unbase64(part)):

@@ -7,7 +7,8 @@ Runs on every scored flow and on every training row; training and serving share 
 Rules of this file:
 1. Secrets are masked first, and a masked record gives the same features again: `extract(mask(r)) == extract(r)`.
 2. A token is `segment * 256 + byte`; 0 is padding. The text is decoded before it is cut (`texts`, `decoding`).
-3. Long text becomes several windows that overlap; the record is as bad as its worst window.
+3. Long text becomes several windows that overlap; what is written oddly is read again (`reading`) in windows after
+   those. The record is as bad as its worst window.
 4. Anything that changes what comes out of `vectorize` changes `SCHEMA`, because the digest hashes behaviour.
 """
 
@@ -22,6 +23,7 @@ import numpy.typing as npt
 from classifier.decoding import EXCERPT, MAX_DECODE, UNWRAPPED
 from classifier.masking import mask
 from classifier.numbers import NUMBERS, Numbers, numbers
+from classifier.reading import again
 from classifier.records import BODY_CAP, REPLY_CAP, FlowRecord, Headers
 from classifier.texts import HEADERS_CAP, PATH_CAP, SEGMENTS, texts
 
@@ -34,6 +36,9 @@ STEP: Final = 768
 """Tokens between the starts of two windows: an attack of up to 256 bytes is always whole in one of them."""
 BLOCK: Final = 32
 """Window lengths are padded to a multiple of this, so that the session sees few shapes."""
+
+AGAIN: Final = 2
+"""Windows of the second reading: it is short, or the first one has what lies beyond."""
 
 _PLACES: Final = [bytes([segment]) for segment in range(len(SEGMENTS))]
 
@@ -57,7 +62,10 @@ def extract(record: FlowRecord) -> Features:
 def vectorize(masked: FlowRecord) -> Features:
     """Features of a record that is masked already."""
     found, rounds = texts(masked)
-    return Features(_windows(found), numbers(masked, found, rounds))
+    tokens, read = _windows(found), again(found)
+    if read is not None:
+        tokens = _below(tokens, _windows(read)[:AGAIN])
+    return Features(tokens, numbers(masked, found, rounds))
 
 
 def stack(rows: Sequence[Features]) -> tuple[Tokens, Numbers, npt.NDArray[np.int64]]:
@@ -101,6 +109,14 @@ def _windows(found: list[bytes]) -> Tokens:
     return windows if count == 1 else windows.copy()
 
 
+def _below(first: Tokens, second: Tokens) -> Tokens:
+    """Windows of two lengths, one below the other."""
+    both = np.zeros((len(first) + len(second), max(first.shape[1], second.shape[1])), np.int32)
+    both[: len(first), : first.shape[1]] = first
+    both[len(first) :, : second.shape[1]] = second
+    return both
+
+
 # ── the schema's name ───────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -141,6 +157,9 @@ def _samples() -> list[FlowRecord]:
             ),
             request_body=b'{"password": "hunter2\' or 1=1--", "id": "9f86d081884c7d659a2feaa0c55ad015"}',
         ),
+        # what is read again: a comment, parameters of one name, base64, what a shell reads over, padding
+        FlowRecord(path="/p?id=1/**/or/**/1=1&id=2&c=c%22a%22t$IFS/etc/passwd&s='a'%2b'b'%0bx"),
+        FlowRecord(path="/p?state=PHNjcmlwdD5hbGVydCgxKTwvc2NyaXB0Pg==", request_body=b"a word " * 200 + b"' or 1=1"),
         FlowRecord(message=b"PK\x03\x04=1&id=1' or 1=1", kind="websocket"),
         FlowRecord(message=b"x\x9cKT(\xcf/JQH$\x93\x02\x00\xab=\x15F", kind="websocket"),
     ]

@@ -76,7 +76,11 @@ _BASIC: Final = re.compile(r"\s*([A-Za-z0-9+/_-]+)(=*)\s*")
 _SYNTAX: Final = re.compile(
     r"\.\.[/\\]|<[a-z/!?]|\$[({]|\{\{|&&|\|\||[;|`&]\s*(?:cat|ls|id|whoami|wget|curl|nc|bash|sh|ping|sleep|cmd)\b"
     r"|['\"]\s*\)?\s*(?:or|and|union|;|--|\|\|)|\bunion\b.{0,40}\bselect\b|\bselect\b.{0,80}\bfrom\b"
-    r"|/etc/|/bin/|javascript:|\b(?:file|gopher|dict|jndi|ldap|php|phar)://?",
+    r"|/etc/|/bin/|javascript:|\b(?:file|gopher|dict|jndi|ldap|php|phar)://?"
+    r"|\b(?:select|case|char|chr|concat|cast|convert|exec|execute|sleep|benchmark|extractvalue|updatexml|eval|system"
+    r"|alert|prompt|confirm|atob|unhex|load_file|fromcharcode|passthru|shell_exec|popen)\s*[(`]"
+    r"|\b(?:or|and)\b[^,]{1,24}(?:=|<|>|\blike\b)|\brlike\b|\bwaitfor\b|\border\s+by\b|/\*|\bon[a-z]{4,16}\s*="
+    r"|%(?:25)*(?:2[27ef]|3[ce]|5c|0[0ad]|c0|u[02]0?)|['\"]\s*\)",
     re.IGNORECASE | re.DOTALL,
 )
 _DIGIT: Final = re.compile("[0-9]")

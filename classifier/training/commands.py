@@ -33,13 +33,19 @@ def train(
     out: Annotated[Path, typer.Option(help="The release folder to write; a run cut short goes on from it.")],
     seed: Annotated[int, typer.Option(help="The same seed gives the same rows and the same start.")] = 0,
     size: Annotated[Size, typer.Option(help="`large` is a wider network for proxies with a GPU.")] = Size.SMALL,
+    weights: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keep the weights of this release, measure thresholds anew.")
+    ] = None,
 ) -> None:
     """Train a base model from corpora. On two CPU cores this takes up to an hour, or many with `--size large`."""
     try:
         from classifier.training.network import LARGE, Config
-        from classifier.training.train import Settings, main
+        from classifier.training.train import Settings, main, renew
     except ModuleNotFoundError as error:
         raise UserError(f"training needs the extra 'train' ({error.name} is not installed): make setup") from None
+    if weights is not None:
+        typer.echo(renew(corpus, out, weights, Settings(seed=seed)))
+        return
     network = LARGE if size is Size.LARGE else Config()
     typer.echo(main(corpus, out, Settings(seed=seed, network=network)))
 

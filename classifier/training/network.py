@@ -101,22 +101,23 @@ class Network(nn.Module):
 
     def read(self, tokens: Tensor, numbers: Tensor) -> Reading:
         """Everything below the heads; its embedding [B, H] is what the head reads, and serves novelty and drift."""
-        codes = F.embedding(tokens, self.get_buffer("codes")).transpose(1, 2)  # [B, 1, L], 0 for padding
-        seen = codes.clamp(max=1.0)
+        codes = self.get_buffer("codes")[:, 0][tokens][:, None]  # [B, 1, L], 0 for padding
+        seen = codes.sign()
         count = seen.sum(2)  # [B, 1]
         around = F.embedding(self._buckets(codes, seen), self.lookup(), padding_idx=0).sum(1)
-        grams, own = around[:, :, : self.config.grams_dim], around[:, :, self.config.grams_dim :]  # [B, L, G]
+        size = self.config.grams_dim
+        grams, own = around if self.column is None else around[:, :, :size], around[:, :, size:]  # [B, L, G]
         x = torch.cat([F.embedding(tokens, self.table()), grams], dim=2).transpose(1, 2)  # [B, E + G, L]
-        stem = F.relu(self.stem(x))
-        x = F.relu(self.deep(stem))  # [B, D, L/8 + 1]
+        stem = _convolved(self.stem, x[:, :, None])
+        x = _convolved(self.deep, stem)  # [B, D, 1, L/8 + 1]
         pooled = [
             grams.sum(1) / torch.sqrt(count + 1.0),
             F.relu(grams.amax(1)),  # padding's zeros must not win over a row that is all below zero
-            x.sum(2) / (count * 0.125 + 1.0),
-            x.amax(2),
+            x.sum((2, 3)) / (count * 0.125 + 1.0),
+            x.amax((2, 3)),
             numbers,
         ]
-        return Reading(stem, self.body(torch.cat(pooled, dim=1)), numbers, own, count)
+        return Reading(stem[:, :, 0], self.body(torch.cat(pooled, dim=1)), numbers, own, count)
 
     def table(self) -> Tensor:
         """[256 * segments, E]: a byte means nearly the same in every segment; only the sum is learned."""
@@ -131,6 +132,12 @@ class Network(nn.Module):
         """int32 [B, N, L]: the buckets of the n-grams around each position; 0 for padding."""
         hashed = F.conv1d(codes, self.get_buffer("hash"), padding=_LONGEST // 2) * seen
         return hashed.int() & (self.config.buckets - 1)
+
+
+def _convolved(layer: nn.Conv1d, x: Tensor) -> Tensor:
+    """`relu(layer(x))` of rows that are images of one line, [B, C, 1, L]: onnxruntime is slower on lines alone."""
+    weight, stride, padding = layer.weight[:, :, None], (1, *layer.stride), (0, int(layer.padding[0]))
+    return F.relu(F.conv2d(x, weight, stride=stride, padding=padding))
 
 
 def twin(network: Network, **grown: Any) -> Network:

@@ -1,6 +1,7 @@
 """Base training, read top to bottom: corpora → rows → network → calibration → a release folder.
 
     sluice train --corpus DIR --out DIR [--seed N]
+    sluice train --corpus DIR --out DIR --weights FILE     only thresholds and the served file anew (`renew`)
 
 Runs on two CPU cores within an hour. A run that was cut short goes on when started again with the same
 arguments: the prepared rows and the last checkpoint lie in the output folder until the end.
@@ -10,16 +11,18 @@ import datetime
 import hashlib
 import itertools
 import json
+import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 import torch
 
 from classifier import registry
-from classifier.artifact import Model, ModelCard
+from classifier.artifact import Model, ModelCard, read_card
 from classifier.features import SCHEMA, Features, extract
 from classifier.records import LABELS, FlowRecord
 from classifier.scorer import Scorer
@@ -28,7 +31,7 @@ from classifier.training.arrays import Arrays, Shuffle, build
 from classifier.training.calibrate import fit_calibration, is_harmless, judged, loss_over, operating_points
 from classifier.training.corpus import HELD_OUT, Row, digests
 from classifier.training.data import training_rows
-from classifier.training.export import export, save_weights
+from classifier.training.export import export, load_weights, save_weights
 from classifier.training.fit import FitReport, Group, fit
 from classifier.training.network import Config, Network
 from classifier.training.progress import Bar
@@ -79,6 +82,28 @@ def main(corpus: Path | None, out: Path, settings: Settings | None = None) -> st
         },
         notes="Held out: " + "; ".join(f"{table}: {', '.join(sorted(names))}" for table, names in HELD_OUT.items()),
     )
+    return finish(network, out, card, validation, settings)
+
+
+def renew(corpus: Path | None, out: Path, weights: Path, settings: Settings | None = None) -> str:
+    """Keep the `weights` of a release and their calibration; export them and measure thresholds anew into `out`.
+
+    For when what is served has changed around a network that was worth its training: the reading of features, the
+    graph. The card and the Fisher information of the release are taken from beside the weights.
+    Returns the release id. Raises UserError where one of them cannot be read.
+    """
+    settings = settings or Settings()
+    network, old = load_weights(weights), read_card(weights.parent / registry.MODEL)
+    out.mkdir(parents=True, exist_ok=True)
+    if (weights.parent / fisher.FISHER).exists():
+        shutil.copyfile(weights.parent / fisher.FISHER, out / fisher.FISHER)
+    validation: list[FlowRecord] = []
+    with Bar("Preparing rows") as bar:
+        for done, _ in enumerate(_noting(training_rows(corpus, settings.seed, settings.limit), validation)):
+            bar.at(done)
+    method = f"{old.method.partition(';')[0]}; thresholds anew on its weights"
+    created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    card = msgspec.structs.replace(old, schema=SCHEMA, release="", parent="", created=created, method=method)
     return finish(network, out, card, validation, settings)
 
 

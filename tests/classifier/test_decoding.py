@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifier.decoding import EXCERPT, MAX_DECODE, MAX_WRAPPED, decode, excerpt, is_plain, nested, wrapped
+from classifier.decoding import EXCERPT, MAX_DECODE, MAX_WRAPPED, decode, excerpt, is_plain, nested, unwrapped, wrapped
 
 
 @pytest.mark.parametrize(
@@ -86,6 +86,19 @@ def test_an_excerpt_shows_the_first_odd_place() -> None:
 )
 def test_values_that_hold_text_are_unwrapped(text: bytes, found: list[bytes]) -> None:
     assert nested(wrapped(text)) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        (b"a=1&b=" + base64.b64encode(b"' or 1=1 --") + b"&c=2", b"a=1&b=' or 1=1 --=&c=2"),
+        (b"x=0x2f62696e2f7368;y=3c7363726970743e", b"x=/bin/sh;y=<script>"),
+        (b"9f86d081884c7d659a2feaa0c55ad015 a-plain-text", b"9f86d081884c7d659a2feaa0c55ad015 a-plain-text"),
+        (b"", b""),
+    ],
+)
+def test_what_values_hold_is_put_in_their_place_and_their_padding_stays(text: bytes, plain: bytes) -> None:
+    assert unwrapped(text) == plain
 
 
 def test_of_many_wrapped_values_the_first_ones_are_read() -> None:

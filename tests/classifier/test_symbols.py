@@ -28,7 +28,12 @@ def b64(text: str) -> str:
         (r"\n\u0041b", r"\n\u0078x"),
         ("&#65;&#x62;&lt;", "&#88;&#x78;&lt;"),
         (b64("' or secret7=1 --"), b64("' or xxxxxx0=0 --")),
+        (b64("1')) extractvalue(secret7)"), b64("0')) extractvalue(xxxxxx0)")),
+        (b64("secret7 or 1 like 1"), b64("xxxxxx0 or 0 like 0")),
+        (b64("q=secret7%27%3cb"), b64("x=xxxxxx0%27%3cx")),
+        (b64("<b onfocus=secret7>"), b64("<x onfocus=xxxxxx0>")),
         (b64("hunter7 zebra"), "xxxxxxxxxxx0xxxxxx=="),
+        (b64('{"user": "hunter7", "or": 5}'), blank(b64('{"user": "hunter7", "or": 5}'))),
     ],
 )
 def test_a_secret_keeps_its_shape_and_public_words(text: str, masked: str) -> None:

@@ -16,7 +16,7 @@ from classifier.scorer import Scorer
 from classifier.training import train as training
 from classifier.training.export import load_weights
 from classifier.training.network import Config
-from classifier.training.train import Settings, golden_rows, main, prepare
+from classifier.training.train import Settings, golden_rows, main, prepare, renew
 
 SMALL = Config(buckets=512, grams_dim=4, bytes_dim=4, stem=8, deep=8, hidden=16)
 QUICK = Settings(epochs=2, batch=64, limit=600, network=SMALL)
@@ -52,6 +52,19 @@ def test_the_same_seed_gives_the_same_model(released: tuple[Path, str], tmp_path
     first, again = (load_weights(folder / "weights.safetensors").state_dict() for folder in (released[0], tmp_path))
     # not bit for bit: convolutions add up in an order that depends on where the arrays lie in memory
     assert all(torch.allclose(value, again[name], atol=1e-3) for name, value in first.items())
+
+
+def test_kept_weights_get_thresholds_anew(released: tuple[Path, str], tmp_path: Path) -> None:
+    folder, release = released
+    renewed = renew(None, tmp_path, folder / "weights.safetensors", QUICK)
+    old, new = (Model.load(each / registry.MODEL, "cpu") for each in (folder, tmp_path))
+    assert renewed == json.loads((tmp_path / "manifest.json").read_text())["release"] != release
+    assert {path.name for path in tmp_path.iterdir()} == {path.name for path in folder.iterdir()}
+    assert new.card.method == f"{old.card.method}; thresholds anew on its weights"
+    for key, named in old.card.operating_points.items():
+        assert new.card.operating_points[key]["threat"]["0.01"].threshold == pytest.approx(
+            named["threat"]["0.01"].threshold, abs=1e-4
+        )
 
 
 def test_a_cut_run_goes_on_from_its_prepared_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
