@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,7 +79,7 @@ def test_earlier_runs_and_their_reports_stay(admin: Admin, console: Console) -> 
     report.parent.mkdir(parents=True)
     report.write_text("<style>p{color:red}</style><p>told</p>")
     for started in (5.0, 6.0):
-        outcome = {"release": None, "report": str(report), "gates": []}
+        outcome: dict[str, Any] = {"release": None, "report": str(report), "gates": []}
         console.learning._kept.put(Run(started=started, ended=started + 1, state="refused", outcome=outcome))
     text = admin.get("/learning").text
     assert "not good enough" in text and "/learning/5.0/report" in text
