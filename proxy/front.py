@@ -63,6 +63,7 @@ async def run(job: Job, settings: Settings, count: int, console: socket.socket, 
             await crew
             web.should_exit = True
             await desk.learning.stop()
+            await desk.changes.stop()
             for task in tasks:
                 task.cancel()
             await serving
