@@ -116,6 +116,7 @@ def build() -> dashboard.Dashboard:
         ("Model and captures", _model()),
         ("Trials and people", _trials()),
         ("Heartbeat", _heartbeat()),
+        ("Drift and workers", _drift()),
     ):
         page.with_row(dashboard.Row(title).id(next(numbers)))
         for panel in panels:
@@ -328,6 +329,40 @@ def _heartbeat() -> Panels:
             "Canaries sent home",
             "Releases on trial that the proxy withdrew by itself within a day.",
             Query(f"sum(increase({only('sluice_canary_withdrawn_total')}[1d]))"),
+        ),
+    )
+
+
+def _drift() -> Panels:
+    return (
+        chart(
+            "Drift",
+            "Population stability index against what the release was made for: 0.1 is worth a look, 0.25 a move. "
+            "Nothing is shown where too few flows are known.",
+            [Query(f"max by (phase, of) ({only('sluice_drift_psi')})", "{{phase}}, {{of}}")],
+            "short",
+        ),
+        chart(
+            "Verdicts remembered",
+            "Share of verdicts that were known from the minute before.",
+            [Query(share(rate("sluice_verdict_cache_total", 'result="hit"'), rate("sluice_verdict_cache_total")))],
+            "percentunit",
+        ),
+        chart(
+            "Workers",
+            "Processes that serve.",
+            [Query(f"sum by (instance) ({only('sluice_workers')})", "{{instance}}")],
+            "short",
+        ),
+        chart(
+            "Workers replaced",
+            "By cause: `died`, could not `start`, `hung`, or due for its `age` or `memory`.",
+            [
+                Query(
+                    f"sum by (cause) (increase({only('sluice_worker_restarts_total')}[$__rate_interval]))", "{{cause}}"
+                )
+            ],
+            "short",
         ),
     )
 
