@@ -117,6 +117,8 @@ class Registry:
 
         Raises ModelRefused("signature") unless a trusted key signed it, and ModelRefused when its model cannot serve.
         """
+        from classifier.artifact import Model
+
         with writing(self._releases):
             self._releases.mkdir(parents=True, exist_ok=True)
             draft = self._releases / f".{secrets.token_hex(8)}"

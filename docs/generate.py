@@ -112,6 +112,8 @@ def _value(annotation: Any, metadata: Any = ()) -> str:
         return "tables" if get_origin(annotation) is tuple else "a table"
     if get_origin(annotation) is tuple:
         return "text or a list of texts"
+    if get_origin(annotation) is dict:
+        return "a table"
     words = {str: "text", bool: "`true` or `false`", int: "a whole number", float: "a number"}
     return words.get(annotation, "see there") + _limits(metadata)
 

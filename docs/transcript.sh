@@ -1,16 +1,20 @@
 #!/bin/sh
 # Make the README's transcripts anew: a first block, and a first fine-tuning that takes a false alarm back.
 #
-#   docs/transcript.sh > transcript.txt 2>&1
+#   docs/transcript.sh [FOLDER [SECTION]] > transcript.txt 2>&1
 #
-# Needs `make setup`, curl, and 127.0.0.1 ports 8080, 8081 and 8443; nothing outside this machine is contacted.
-# Writes ./state, which must not have been in use. What is printed after a `$` is what is run.
+# Ends before SECTION, if one is named. Works in FOLDER, the checkout unless told, where ./state must not be in use. Needs
+# `make setup`, curl, and 127.0.0.1 ports 8080, 8081 and 8443; nothing outside this machine is contacted. What is printed
+# after a `$` is what is run.
 set -eu
-cd "$(dirname "$0")/.."
+root=$(cd "$(dirname "$0")/.." && pwd)
+cd "${1:-$root}"
 if test -e state/sluice.db; then
-    echo "docs/transcript.sh: ./state has been in use; move it away first" >&2
+    echo "docs/transcript.sh: ./state is in use; name an empty folder" >&2
     exit 2
 fi
+test -e .venv || ln -s "$root/.venv" .venv
+test -e docs || { mkdir docs && cp -r "$root/docs/demo" docs/demo; }
 
 show() { # print a command, then run it
     printf '$ %s\n' "$1"
@@ -28,10 +32,16 @@ background() { # the same for one that goes on, until curl gets an answer from U
     sleep 1
 }
 
+section() { # the title of the next section, or the end
+    printf '\n== %s\n' "$1"
+    test "$1" != "$last" || exit 0
+}
+
+last=${2:-}
 jobs=
 trap 'for job in $jobs; do kill "$job" 2>/dev/null || true; done; wait' EXIT
 
-echo "== The first block"
+section "The first block"
 background '.venv/bin/python docs/demo/site.py state/demo &' https://localhost:8443/
 background '.venv/bin/sluice run --config docs/demo/sluice.toml --mode enforce &' http://127.0.0.1:8081/-/ready
 show 'export https_proxy=http://127.0.0.1:8080 CURL_CA_BUNDLE=state/ca/mitmproxy-ca-cert.pem; unset no_proxy NO_PROXY'
@@ -40,8 +50,7 @@ show 'curl -s -H "Accept: application/json" "https://localhost:8443/orders?page=
 show 'event=$(sed -n '"'"'s/.*"event": "\([0-9a-f]*\)".*/\1/p'"'"' state/demo/blocked)'
 show '.venv/bin/sluice explain $event'
 
-echo
-echo "== The first fine-tuning"
+section "The first fine-tuning"
 show 'for page in $(seq 60); do curl -s "https://localhost:8443/orders?page=$page"; done | wc -l'
 show 'tail -2 docs/demo/report.sh'
 show 'sh docs/demo/report.sh orders name'

@@ -194,13 +194,6 @@ def test_links_between_pages_resolve(page: Path) -> None:
         assert not anchor or anchor in anchors(linked), f"{page.name}: {target}"
 
 
-def test_the_readmes_transcripts_are_those_of_the_script() -> None:
-    script = (DOCS / "transcript.sh").read_text().replace("'\"'\"'", "'")
-    told = re.findall(r"^\$ (.+)$", "\n".join(blocks(ROOT / "README.md", "console")), re.MULTILINE)
-    assert told
-    assert [command for command in told if command not in script] == []
-
-
 def blocks(page: Path, language: str) -> list[str]:
     """The fenced blocks of a page that are in a language."""
     return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)

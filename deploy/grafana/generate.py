@@ -350,17 +350,13 @@ def _drift() -> Panels:
         ),
         chart(
             "Workers",
-            "Processes that serve.",
-            [Query(f"sum by (instance) ({only('sluice_workers')})", "{{instance}}")],
-            "short",
-        ),
-        chart(
-            "Workers replaced",
-            "By cause: `died`, could not `start`, `hung`, or due for its `age` or `memory`.",
+            "Processes that serve, and those that were replaced, by cause: `died`, could not `start`, `hung`, or were due "
+            "for their `age` or `memory`.",
             [
+                Query(f"sum by (instance) ({only('sluice_workers')})", "{{instance}}"),
                 Query(
                     f"sum by (cause) (increase({only('sluice_worker_restarts_total')}[$__rate_interval]))", "{{cause}}"
-                )
+                ),
             ],
             "short",
         ),

@@ -13,7 +13,10 @@ from finetune.strategies import names
 if TYPE_CHECKING:
     from finetune.comparison.rows import Result
 
-VARIANTS: Final = ("full+plain", "full+replay", "full+ewc", "full+lwf", "full+replay+wise", "two-stage+replay+ewc")
+VARIANTS: Final = (
+    *("full+plain", "full+replay", "full+ewc", "full+lwf", "full+replay+wise", "two-stage+replay+ewc"),
+    "full+replay+ewc+pu",
+)
 """What is compared beside the default and each way's usual parts, to see what the parts are for."""
 DEFAULT: Final = ",".join([names.DEFAULT, *(way for way in names.WAYS if way != "from-scratch"), *VARIANTS])
 EXTRA: Final = ("torch", "onnx", "safetensors", "sklearn", "matplotlib")

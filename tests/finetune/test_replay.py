@@ -52,7 +52,7 @@ def test_allowed_labels_become_a_mask() -> None:
 
 @pytest.mark.parametrize(("label", "windows"), [(Label.BENIGN, 3), (Label.SQLI, 1)])
 def test_only_the_first_window_of_a_hostile_row_is_taught(label: Label, windows: int) -> None:
-    long = FlowRecord(method="POST", path="/", request_body=b"ab" * WINDOW)
+    long = FlowRecord(method="POST", path="/", request_body=b"a/" * WINDOW)
     assert len(lesson(extract(long), (label,), 1.0).features.tokens) == windows
 
 

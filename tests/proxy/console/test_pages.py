@@ -147,7 +147,8 @@ def test_exceptions_of_the_configuration_are_listed_but_not_removed(
 
 def test_the_first_page_shows_the_day_and_what_moved(admin: Admin, console: Console) -> None:
     capture(console.status.state, row("f1", time=time.time()), row("f2", "block", time=time.time()))
-    gauge = Gauge("sluice_drift_psi", "", ("phase", "of"), registry=console.status.registry)
+    gauge = console.status.registry._names_to_collectors["sluice_drift_psi"]
+    assert isinstance(gauge, Gauge)
     gauge.labels("request", "score").set(0.3)
     gauge.labels("response", "score").set(float("nan"))
     text = admin.get("/").text

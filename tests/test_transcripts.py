@@ -1,4 +1,4 @@
-"""The tutorial shows what its script prints: run up to the fine-tuning, with `SLUICE_REQUIRE=tutorial` to its end.
+"""README and tutorial show what their scripts print: up to the fine-tuning, with `SLUICE_REQUIRE=tutorial` to the end.
 
 Ids, times and figures differ from run to run and are compared by their shape.
 """
@@ -15,35 +15,45 @@ import pytest
 from needs import ROOT, require
 from test_docs import blocks
 
-PAGE: Final = ROOT / "docs/tutorial.md"
-SCRIPT: Final = ROOT / "docs/tutorial.sh"
+PAGES: Final = (
+    pytest.param(ROOT / "README.md", ROOT / "docs/transcript.sh", "The first fine-tuning", id="readme"),
+    pytest.param(ROOT / "docs/tutorial.md", ROOT / "docs/tutorial.sh", "Learn", id="tutorial"),
+)
+"""A page, the script that makes its transcripts, and the section that learns."""
 PORTS: Final = (8080, 8081, 8443)
 WHOLE: Final = "tutorial" in os.environ.get("SLUICE_REQUIRE", "").split(",")
 
 
-def test_every_command_is_one_of_the_scripts() -> None:
-    script = SCRIPT.read_text().replace("'\"'\"'", "'")
-    assert [command for command, _ in steps("\n".join(blocks(PAGE, "console"))) if command not in script] == []
+@pytest.mark.parametrize(("page", "script", "learning"), PAGES)
+def test_every_command_is_one_of_the_scripts(page: Path, script: Path, learning: str) -> None:
+    text = script.read_text().replace("'\"'\"'", "'")
+    assert learning in text
+    assert [command for command, _ in steps("\n".join(blocks(page, "console"))) if command not in text] == []
 
 
-def test_the_script_leaves_a_state_that_is_in_use_alone(tmp_path: Path) -> None:
-    (tmp_path / "sluice.toml").write_text("")
-    done = subprocess.run(["sh", str(SCRIPT), str(tmp_path)], capture_output=True, text=True)
+@pytest.mark.parametrize(("page", "script", "learning"), PAGES)
+def test_the_script_leaves_a_state_that_is_in_use_alone(
+    page: Path, script: Path, learning: str, tmp_path: Path
+) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state/sluice.db").write_text("")
+    done = subprocess.run(["sh", str(script), str(tmp_path)], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
     assert "in use" in done.stderr
 
 
-def test_what_is_shown_is_what_is_printed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("page", "script", "learning"), PAGES)
+def test_what_is_shown_is_what_is_printed(page: Path, script: Path, learning: str, tmp_path: Path) -> None:
     require("curl")
     if not all(free(port) for port in PORTS):
-        pytest.skip(f"the tutorial's ports are taken: {PORTS}")
+        pytest.skip(f"the script's ports are taken: {PORTS}")
     done = subprocess.run(
-        ["sh", str(SCRIPT), str(tmp_path), "" if WHOLE else "Learn"],
+        ["sh", str(script), str(tmp_path), "" if WHOLE else learning],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment(),
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
     printed = dict(steps(done.stdout))
-    shown = steps("\n".join(blocks(PAGE, "console")))
+    shown = steps("\n".join(blocks(page, "console")))
     for command, output in shown if WHOLE else shown[: len(printed)]:
         assert command in printed
         missing = [line for line in output if line not in printed[command]]
