@@ -312,6 +312,7 @@ def _heartbeat() -> Panels:
             "Rounds of known attacks that the proxy sent through itself; `missed` means that real ones pass as well.",
             [Query(f"sum by (result) ({rounds})", "{{result}}")],
             "short",
+            width=6,
         ),
         number(
             "Last good heartbeat",
@@ -350,8 +351,8 @@ def _drift() -> Panels:
         ),
         chart(
             "Workers",
-            "Processes that serve, and those that were replaced, by cause: `died`, could not `start`, `hung`, or were due "
-            "for their `age` or `memory`.",
+            "Processes that serve, and those that were replaced, by cause: `died`, could not `start`, `hung`, or were "
+            "due for their `age` or `memory`.",
             [
                 Query(f"sum by (instance) ({only('sluice_workers')})", "{{instance}}"),
                 Query(
