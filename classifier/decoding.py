@@ -9,9 +9,9 @@ many servers read them. A text without `%`, `&` and a backslash costs three sear
 import base64
 import binascii
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, islice
 from typing import Final, NamedTuple
 
 MAX_DECODE: Final = 6
@@ -141,33 +141,29 @@ def nested(found: list[bytes]) -> list[bytes]:
 
 def wrapped(raw: bytes) -> list[bytes]:
     """What at most `MAX_WRAPPED` base64 and hexadecimal values of a text say, one wrapping deep."""
-    classes = raw.translate(_CLASS)
-    start = classes.find(_RUN)
-    found: list[bytes] = []
-    while start >= 0 and len(found) < MAX_WRAPPED:
-        end = classes.find(32, start)
-        end = len(raw) if end < 0 else end
-        if _MAYBE.match(raw, start, end) or _MAYBE_PART.search(raw, start, end):
-            found += _readings(raw[start:end])
-        start = classes.find(_RUN, end)
-    return found
+    return [text for _, _, text in islice(_values(raw), MAX_WRAPPED)]
 
 
 def unwrapped(raw: bytes) -> bytes:
-    """A text with what its base64 and hexadecimal values say in their place, as far as `wrapped` looks."""
+    """A text with what its values say in their place, as far as `wrapped` looks; the signs that pad base64 stay."""
+    out, last = [], 0
+    for start, end, text in islice(_values(raw), MAX_WRAPPED):
+        out += [raw[last:start], text]
+        last = end
+    return b"".join((*out, raw[last:])) if out else raw
+
+
+def _values(raw: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Where a text has base64 or hexadecimal values that hold text, and what they say."""
     classes = raw.translate(_CLASS)
     start = classes.find(_RUN)
-    out: list[bytes] = []
-    last = 0
-    while start >= 0 and len(out) < 2 * MAX_WRAPPED:
+    while start >= 0:
         end = classes.find(32, start)
         end = len(raw) if end < 0 else end
         if _MAYBE.match(raw, start, end) or _MAYBE_PART.search(raw, start, end):
-            for reading in _readings(raw[start:end]):
-                out += (raw[last:start], reading)
-                last = end
+            for text in _readings(raw[start:end]):
+                yield start, end, text
         start = classes.find(_RUN, end)
-    return b"".join((*out, raw[last:])) if out else raw
 
 
 def _readings(run: bytes) -> list[bytes]:

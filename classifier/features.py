@@ -28,7 +28,7 @@ from classifier.records import BODY_CAP, REPLY_CAP, FlowRecord, Headers
 from classifier.texts import HEADERS_CAP, PATH_CAP, SEGMENTS, texts
 
 __all__ = ["BLOCK", "NUMBERS", "SCHEMA", "SEGMENTS", "STEP", "WINDOW", "Features", "Numbers", "Tokens", "extract"]
-__all__ += ["operating_key", "stack", "vectorize"]
+__all__ += ["fits", "operating_key", "stack", "vectorize"]
 
 WINDOW: Final = 1024
 """Tokens of one window."""
@@ -66,6 +66,12 @@ def vectorize(masked: FlowRecord) -> Features:
     if read is not None:
         tokens = _below(tokens, _windows(read)[:AGAIN])
     return Features(tokens, numbers(masked, found, rounds))
+
+
+def fits(features: Features) -> bool:
+    """Whether the text of a record, as it is written, fits one window; what is read again does not count."""
+    tokens = features.tokens
+    return len(tokens) == 1 or tokens.shape[1] < WINDOW or not tokens[0, -1]
 
 
 def stack(rows: Sequence[Features]) -> tuple[Tokens, Numbers, npt.NDArray[np.int64]]:

@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from classifier.decoding import unwrapped
+from classifier.recent import Recent
+from classifier.texts import SEGMENTS
 
 LONG: Final = 1024
 """Bytes of all text from which plain stretches are cut short."""
@@ -23,10 +25,11 @@ PLAIN: Final = 96
 _HEAD, _TAIL, _AROUND = 16, 48, 32
 """Bytes that are left of its start, of its end, and around words that an injection needs."""
 
-_DECODED, _ASKED = 3, (5, 6, 10, 11)
-"""Segments (`texts.SEGMENTS`): what was wrapped, and those that are read again (path, query, body, headers)."""
-_FIELDS: Final = (6, 10)
-"""Segments that may hold parameters."""
+_DECODED: Final = SEGMENTS.index("decoded")
+_ASKED: Final = tuple(map(SEGMENTS.index, ("path", "query", "body", "headers")))
+"""The segments that are read again."""
+_FIELDS: Final = tuple(map(_ASKED.index, map(SEGMENTS.index, ("query", "body"))))
+"""Which of them may hold parameters."""
 
 _SPACES: Final = rb"[\v\f]|\r(?!\n)|\xc2[\x85\xa0]|\xe2\x80[\x80-\x8b\xa8\xa9\xaf]|\xe3\x80\x80"
 """White space that nobody types: vertical tabs, form feeds, lone carriage returns, the wide spaces of Unicode."""
@@ -56,21 +59,40 @@ _TELLING: Final = re.compile(
 
 def again(found: Sequence[bytes]) -> list[bytes] | None:
     """The segments of a record (`texts`) as they would be read; None where that says nothing new."""
-    asked = [found[place] for place in _ASKED]
-    hidden, odd = bool(found[_DECODED]), any(map(_is_odd, asked)) or any(_repeats(found[place]) for place in _FIELDS)
     size = sum(map(len, found))
-    if not (hidden or odd or size > LONG):
+    hidden, long = bool(found[_DECODED]), size > LONG
+    texts, odd = _READ[hidden, long, tuple([found[place] for place in _ASKED])]
+    if texts is None:
         return None
     read = list(found)
-    for place, text in zip(_ASKED, asked, strict=True):
-        if hidden:
-            text = unwrapped(text)
-        if odd:
-            text = _plain(_joined(text) if place in _FIELDS else text)
-        read[place] = _STRETCH.sub(_shortened, text) if size > LONG else text
+    for place, text in zip(_ASKED, texts, strict=True):
+        read[place] = text
     if hidden or odd:
         return read if read != list(found) else None
     return read if 2 * sum(map(len, read)) <= size else None
+
+
+Texts = tuple[bytes, ...]
+
+
+def _reread(key: tuple[bool, bool, Texts]) -> tuple[Texts | None, bool]:
+    """What was asked as it would be read, if it is worth it, and whether it is written oddly."""
+    hidden, long, asked = key
+    odd = any(map(_is_odd, asked)) or any(_repeats(asked[index]) for index in _FIELDS)
+    if not (hidden or odd or long):
+        return None, False
+    read = []
+    for index, text in enumerate(asked):
+        if hidden:
+            text = unwrapped(text)
+        if odd:
+            text = _plain(_joined(text) if index in _FIELDS else text)
+        read.append(_STRETCH.sub(_shortened, text) if long else text)
+    return tuple(read), odd
+
+
+_READ: Final = Recent(_reread, lambda key: sum(map(len, key[2])), 1 << 18)
+"""A request is read when it is asked and again when it is answered."""
 
 
 def _is_odd(text: bytes) -> bool:

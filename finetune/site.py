@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from classifier.features import Features, extract, vectorize
+from classifier.features import Features, extract, fits, vectorize
 from classifier.importers import BadLine
 from classifier.journal import Journal
 from classifier.records import HARMLESS, FlowRecord, Label, to_json
@@ -118,7 +118,7 @@ def grafted(rows: Sequence[Example], seed: str, count: int) -> list[Grafted]:
     others = [row.record for row in rows if row.weak]
     half = count // 2 if known and others else count
     made = [*transplant(known, rng, half), *transplant(others, rng, half)]
-    return [graft for graft in made if len(extract(graft.record).tokens) == 1]
+    return [graft for graft in made if fits(extract(graft.record))]
 
 
 def paper(rows: Iterable[Example]) -> Paper:

@@ -16,6 +16,7 @@ from classifier.features import (
     WINDOW,
     Features,
     extract,
+    fits,
     operating_key,
     stack,
     vectorize,
@@ -61,6 +62,20 @@ def test_an_attack_of_256_bytes_is_whole_in_some_window() -> None:
         body = b"a" * offset + b"!" * 256 + b"a" * (4000 - offset)
         windows = vectorize(FlowRecord(request_body=body)).tokens
         assert max((row % 256 == ord("!")).sum() for row in windows) == 256
+
+
+@pytest.mark.parametrize(
+    ("body", "windows", "whole"),
+    [
+        (b"a/" * 100, 1, True),
+        (b"q=1/**/or/**/1=1", 2, True),
+        (b"a/" * 600, 2, False),
+        (b"a/" * 600 + b"/**/x", 4, False),
+    ],
+)
+def test_a_record_fits_one_window_however_often_it_is_read(body: bytes, windows: int, whole: bool) -> None:
+    found = vectorize(FlowRecord(request_body=body))
+    assert (len(found.tokens), fits(found)) == (windows, whole)
 
 
 def test_stacking_pads_and_names_the_owner_of_each_window() -> None:
