@@ -5,8 +5,6 @@ Measured on a request through the forward proxy (ratios to stock mitmdump; metho
 1. Stock walks ~37 addons for every hook; `Dispatch` remembers who listens and `ADDONS` are those a proxy needs (1.98x).
 2. `patches.tune`: messages are not type-checked, hooks without tasks, look-ups in one step.
 3. `gc.freeze` once everything is loaded removes pauses of 60 to 110 ms.
-
-And one thing that stock cannot do: take connections from sockets that several processes listen on (`share`).
 """
 
 # mitmproxy's own functions are mostly untyped.
@@ -15,15 +13,13 @@ And one thing that stock cannot do: take connections from sockets that several p
 import asyncio
 import inspect
 import logging
-import socket
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any, Final
 
 from mitmproxy import addons, exceptions, hooks, options
 from mitmproxy.addonmanager import AddonManager, traverse
 from mitmproxy.flow import Flow
 from mitmproxy.master import Master
-from mitmproxy.proxy import mode_servers
 
 from classifier.errors import UserError
 from proxy.leaves import Tls
@@ -180,65 +176,3 @@ ADDONS: Final[tuple[Callable[[], Any], ...]] = (
     addons.upstream_auth.UpstreamAuth,
     addons.update_alt_svc.UpdateAltSvc,
 )
-
-
-class Listener:
-    """Takes connections from `sockets`, which other processes share, and hands them to `handle`.
-
-    One at a time: who is busy with one leaves the next to others. asyncio's own server would take all that wait.
-    """
-
-    def __init__(self, sockets: Sequence[socket.socket], handle: Handler) -> None:
-        self.sockets, self._handle = sockets, handle
-        self._loop = asyncio.get_running_loop()
-        self._tasks: set[asyncio.Task[Any]] = set()
-        for each in sockets:
-            self._watch(each)
-
-    def close(self) -> None:
-        """Take no more. What waits in the queue stays there for the others."""
-        for each in self.sockets:
-            self._loop.remove_reader(each)
-            each.close()
-        self.sockets = ()
-
-    def _watch(self, listening: socket.socket) -> None:
-        if listening.fileno() >= 0:
-            self._loop.add_reader(listening, self._accept, listening)
-
-    def _accept(self, listening: socket.socket) -> None:
-        try:
-            connection, _ = listening.accept()
-        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-            return  # another process was quicker, or the client has left
-        except OSError as error:  # no descriptor is left: to try again at once would only burn the processor
-            log.error("no connection can be taken: %s", error.strerror)
-            self._loop.remove_reader(listening)
-            self._loop.call_later(1.0, self._watch, listening)
-            return
-        connection.setblocking(False)
-        protocol = asyncio.StreamReaderProtocol(asyncio.StreamReader(loop=self._loop), self._handle, loop=self._loop)
-        task = self._loop.create_task(self._loop.connect_accepted_socket(lambda: protocol, connection))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-
-def share(sockets: Sequence[socket.socket]) -> None:
-    """Let mitmproxy's servers take connections from these listening sockets, by port, once a process.
-
-    A port that is none of theirs is opened by every process for itself (SO_REUSEPORT). Raises UserError.
-    """
-    server = mode_servers.AsyncioServerInstance
-    if not hasattr(server, "listen"):
-        raise UserError("this mitmproxy listens differently; install the version in requirements/run.txt")
-    stock = server.listen
-
-    async def listen(instance: Any, host: str, port: int) -> Any:
-        own = [each for each in sockets if each.getsockname()[1] == port]
-        if instance.mode.transport_protocol != "tcp":
-            return await stock(instance, host, port)
-        if own:
-            return [Listener(own, instance.handle_stream)]
-        return [await asyncio.start_server(instance.handle_stream, host, port, reuse_port=True)]
-
-    server.listen = listen  # type: ignore[method-assign, assignment]

@@ -9,15 +9,19 @@ so. `tests/proxy/test_patches.py` compares the answers with those of stock mitmd
 4. A body of unannounced length is held back until `HELD` bytes; an addon then judges what has come
    (`request_overflow`, `response_overflow`), and the rest passes as it comes. mitmproxy's own `stream_large_bodies`
    crashes its layer when an addon has answered meanwhile, so it stays unset.
+
+`share`, which workers cannot do without, holds for any version that listens as these do, or says that it does not.
 """
 
 # mitmproxy's own functions are mostly untyped.
 # mypy: disable-error-code="no-untyped-call"
 
+import asyncio
 import logging
 import re
+import socket
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, fields
 from functools import cache, lru_cache
 from typing import Any, Final
@@ -31,7 +35,9 @@ from mitmproxy.proxy.layers.http import HttpStream, SendHttp
 from mitmproxy.proxy.layers.http._events import ErrorCode, RequestData, RequestProtocolError, ResponseData
 from mitmproxy.utils import asyncio_utils, strutils
 
+from classifier.errors import UserError
 from proxy.handler import Handler
+from proxy.listener import Listener
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +68,27 @@ def tune() -> None:
     url.parse_authority = _parse_authority
     url.parse = _parse  # type: ignore[assignment]
     read.raise_if_http_version_unknown = _raise_if_http_version_unknown
+
+
+def share(sockets: Sequence[socket.socket]) -> None:
+    """Let mitmproxy's servers take connections from these listening sockets, by port, once a process.
+
+    A port that is none of theirs is opened by every process for itself (SO_REUSEPORT). Raises UserError.
+    """
+    server = mode_servers.AsyncioServerInstance
+    if not hasattr(server, "listen"):
+        raise UserError("this mitmproxy listens differently; install the version in requirements/run.txt")
+    stock = server.listen
+
+    async def listen(instance: Any, host: str, port: int) -> Any:
+        own = [each for each in sockets if each.getsockname()[1] == port]
+        if instance.mode.transport_protocol != "tcp":
+            return await stock(instance, host, port)
+        if own:
+            return [Listener(own, instance.handle_stream)]
+        return [await asyncio.start_server(instance.handle_stream, host, port, reuse_port=True)]
+
+    server.listen = listen  # type: ignore[method-assign, assignment]
 
 
 # ── look-ups in one step ─────────────────────────────────────────────────────────────────────────────────────

@@ -21,7 +21,7 @@ from classifier.journal import Journal
 from classifier.registry import Registry
 from classifier.scorer import Scorer
 from classifier.store import CaptureWriter
-from proxy import core, live, modes, state, tickets
+from proxy import core, live, modes, patches, state, tickets
 from proxy.addon import Filter
 from proxy.channel import DRAIN
 from proxy.config import Settings
@@ -218,7 +218,7 @@ def _home(settings: Settings, folder: Path) -> Path:
 def _master(parts: Parts, addon: Filter, rehearsal: Rehearsal) -> core.Core:
     settings = parts.settings
     sockets = [socket.socket(fileno=descriptor) for descriptor in parts.job.listening]
-    core.share(sockets)
+    patches.share(sockets)
     listen = Address(*sockets[0].getsockname()[:2]) if sockets else settings.proxy.listen
     ends = Ends(parts.job.scratch, parts.number, parts.job.ports)
     parts.status.outgoing = ends
