@@ -28,7 +28,9 @@ WHOLE: Final = "tutorial" in os.environ.get("SLUICE_REQUIRE", "").split(",")
 def test_every_command_is_one_of_the_scripts(page: Path, script: Path, learning: str) -> None:
     text = script.read_text().replace("'\"'\"'", "'")
     assert learning in text
-    assert [command for command, _ in steps("\n".join(blocks(page, "console"))) if command not in text] == []
+    told = [command for command, _ in steps("\n".join(blocks(page, "console")))]
+    assert told
+    assert [command for command in told if command not in text] == []
 
 
 @pytest.mark.parametrize(("page", "script", "learning"), PAGES)
