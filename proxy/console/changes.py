@@ -3,8 +3,6 @@
 Both releases judge the captured flows anew, which takes a while; what was found is kept in the state.
 """
 
-import asyncio
-import contextlib
 import time
 from typing import Final
 
@@ -21,7 +19,7 @@ LISTED: Final = 500
 """Changed flows that are kept of a comparison; `sluice model diff --json` has them all."""
 
 
-class Comparison(msgspec.Struct, kw_only=True):
+class Comparison(tool.Work, kw_only=True):
     """Two releases on the captured flows. `state`: running, done, failed. Times are Unix seconds, `ended` 0 meanwhile.
 
     `found` holds at most `LISTED` changes, the strictest first; its `moves` count all of them.
@@ -29,19 +27,8 @@ class Comparison(msgspec.Struct, kw_only=True):
 
     before: str
     after: str
-    state: str = "running"
-    started: float
-    ended: float = 0.0
     step: str = "Loading both releases"
-    done: int = 0
-    total: int = 0
     found: Difference | None = None
-    problem: str = ""
-
-    @property
-    def seconds(self) -> float:
-        """How long it has taken so far."""
-        return (self.ended or time.time()) - self.started
 
 
 class Changes:
@@ -50,8 +37,7 @@ class Changes:
     def __init__(self, status: Status, journal: Journal) -> None:
         self._status = status
         self._kept = Kept(journal, "diff", Comparison)
-        self._process: asyncio.subprocess.Process | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._runner = tool.Runner(_end, self._keep)
         self.running: Comparison | None = None
 
     def of(self, before: str, after: str) -> Comparison | None:
@@ -68,29 +54,19 @@ class Changes:
         named = ["--config", str(self._status.config)] if self._status.config else []
         where = ["--state", str(self._status.state), *named]
         try:
-            self._process = await tool.start(
-                "model", "diff", "--json", *where, "--", before, after, SLUICE_PROGRESS="json"
-            )
+            await self._runner.start(work, "model", "diff", "--json", *where, "--", before, after)
         except OSError as error:
             self.running = None
             raise UserError(error.strerror or str(error)) from None
-        self._task = asyncio.get_running_loop().create_task(self._follow(work, self._process))
         return work
 
     async def stop(self) -> None:
         """End a comparison that is under way."""
-        if self._process is not None and self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.terminate()
-        if self._task is not None:
-            await self._task
+        await self._runner.stop()
 
-    async def _follow(self, work: Comparison, process: asyncio.subprocess.Process) -> None:
+    def _keep(self, work: Comparison) -> None:
         try:
-            done = await tool.follow(process, work)
-            work.ended = time.time()
-            _end(work, done)
-            await asyncio.to_thread(self._kept.put, work)
+            self._kept.put(work)
         finally:
             self.running = None
 

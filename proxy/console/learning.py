@@ -4,8 +4,6 @@ The run is a process of its own (the proxy never imports torch); it is told by `
 to standard error whenever it has got further. How runs ended is kept in the state (`proxy.console.kept`).
 """
 
-import asyncio
-import contextlib
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -22,26 +20,15 @@ REFUSED: Final = 3
 """Exit code of a run that a gate refused."""
 
 
-class Run(msgspec.Struct, kw_only=True):
+class Run(tool.Work, kw_only=True):
     """One run. `state`: running, promoted, published, refused, failed. Times are Unix seconds, `ended` 0 meanwhile.
 
     `step` says what it is doing, `done` of `total` how far that is; `outcome` is what `--json` printed, `problem` why
     it failed.
     """
 
-    state: str = "running"
-    started: float
-    ended: float = 0.0
     step: str = "Reading captures and labels"
-    done: int = 0
-    total: int = 0
     outcome: dict[str, Any] | None = None
-    problem: str = ""
-
-    @property
-    def seconds(self) -> float:
-        """How long it has taken so far."""
-        return (self.ended or time.time()) - self.started
 
 
 class Learning:
@@ -49,9 +36,8 @@ class Learning:
 
     def __init__(self, status: Status, journal: Journal) -> None:
         self._status = status
-        self._process: asyncio.subprocess.Process | None = None
-        self._task: asyncio.Task[None] | None = None
         self._kept = Kept(journal, "finetune", Run)
+        self._runner = tool.Runner(_end, self._kept.put)
         self.latest: Run | None = next(iter(self.runs()), None)
 
     def runs(self) -> list[Run]:
@@ -80,33 +66,21 @@ class Learning:
             raise UserError("a fine-tuning run is under way; wait for it to end")
         run = self.latest = Run(started=time.time())
         try:
-            self._process = await tool.start(*self._command(), SLUICE_PROGRESS="json")
+            await self._runner.start(run, *self._command())
         except OSError as error:
             run.state, run.problem, run.ended = "failed", error.strerror or str(error), time.time()
-            return run
-        self._task = asyncio.get_running_loop().create_task(self._follow(run, self._process))
         return run
 
     async def stop(self) -> None:
         """End a run that is under way; nothing of it remains."""
-        if self._process is not None and self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.terminate()
-        if self._task is not None:
-            await self._task
+        await self._runner.stop()
 
     def _command(self) -> list[str]:
         named = ["--config", str(self._status.config)] if self._status.config else []
         return ["finetune", "run", "--json", "--state", str(self._status.state), *named]
 
-    async def _follow(self, run: Run, process: asyncio.subprocess.Process) -> None:
-        done = await tool.follow(process, run)
-        _end(run, done)
-        await asyncio.to_thread(self._kept.put, run)
-
 
 def _end(run: Run, done: tool.Done) -> None:
-    run.ended = time.time()
     try:
         run.outcome = msgspec.json.decode(done.out, type=dict[str, Any]) if done.out.strip() else None
     except msgspec.MsgspecError:

@@ -5,7 +5,9 @@ import contextlib
 import os
 import shutil
 import sys
-from typing import Final, NamedTuple, Protocol
+import time
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -31,12 +33,52 @@ class Done(NamedTuple):
         return lines[-1].removeprefix("sluice: ") if lines else f"the command ended with code {self.code}"
 
 
-class Progress(Protocol):
-    """What a command says of its progress is written here."""
+class Work(msgspec.Struct, kw_only=True):
+    """A command that is followed: `step` says what it is doing, `done` of `total` how far that is.
 
-    step: str
-    done: int
-    total: int
+    Times are Unix seconds, `ended` 0 meanwhile; `state` is running until then, `problem` says why it failed.
+    """
+
+    state: str = "running"
+    started: float
+    ended: float = 0.0
+    step: str = ""
+    done: int = 0
+    total: int = 0
+    problem: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """How long it has taken so far."""
+        return (self.ended or time.time()) - self.started
+
+
+class Runner[Kind: Work]:
+    """Runs one command at a time beside the console. `end` is told how it ended, and `kept` in a thread what became."""
+
+    def __init__(self, end: Callable[[Kind, Done], None], kept: Callable[[Kind], object]) -> None:
+        self._end, self._kept = end, kept
+        self._process: asyncio.subprocess.Process | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self, work: Kind, *arguments: str) -> None:
+        """Start a command that says how far it is. Raises OSError."""
+        self._process = await start(*arguments, SLUICE_PROGRESS="json")
+        self._task = asyncio.get_running_loop().create_task(self._follow(work, self._process))
+
+    async def stop(self) -> None:
+        """End what is under way."""
+        if self._process is not None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.terminate()
+        if self._task is not None:
+            await self._task
+
+    async def _follow(self, work: Kind, process: asyncio.subprocess.Process) -> None:
+        done = await follow(process, work)
+        work.ended = time.time()
+        self._end(work, done)
+        await asyncio.to_thread(self._kept, work)
 
 
 class _Told(msgspec.Struct):
@@ -75,14 +117,14 @@ async def run(*arguments: str, seconds: float = 120.0) -> Done:
     return Done(process.returncode or 0, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
 
 
-async def follow(process: asyncio.subprocess.Process, work: Progress) -> Done:
+async def follow(process: asyncio.subprocess.Process, work: Work) -> Done:
     """Wait for a command that was told to write lines of JSON about its progress; the last other line is its `err`."""
     assert process.stdout is not None
     out, last = await asyncio.gather(process.stdout.read(), _progress(process, work))
     return Done(await process.wait(), out.decode("utf-8", "replace"), last)
 
 
-async def _progress(process: asyncio.subprocess.Process, work: Progress) -> str:
+async def _progress(process: asyncio.subprocess.Process, work: Work) -> str:
     assert process.stderr is not None
     last = ""
     while True:

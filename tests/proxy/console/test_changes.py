@@ -16,7 +16,7 @@ from proxy.console.context import Console
 
 
 async def ended(changes: Changes) -> Comparison:
-    work, task = changes.running, changes._task
+    work, task = changes.running, changes._runner._task
     assert work is not None and task is not None
     await asyncio.wait_for(task, 120)
     return work

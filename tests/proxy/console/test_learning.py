@@ -14,8 +14,8 @@ from proxy.console.learning import Learning, Run
 
 
 async def ended(learning: Learning) -> Run:
-    assert learning._task is not None
-    await asyncio.wait_for(learning._task, 120)
+    assert learning._runner._task is not None
+    await asyncio.wait_for(learning._runner._task, 120)
     assert learning.latest is not None
     return learning.latest
 
