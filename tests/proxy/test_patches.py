@@ -90,7 +90,8 @@ RAW: Final = {
         reads=b"0\r\n",
     ),
     "chunked answer": Raw(
-        [GET], [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab", b"c\r\n", b"3\r\nEND\r\n0\r\n\r\n"]
+        [GET], [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab", b"c\r\n", b"3\r\nEND\r\n0\r\n\r\n"],
+        until=b"END\r\n0\r\n\r\n",
     ),
     "answer with trailers": Raw(
         [GET], [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nEND\r\n0\r\nX-T: 1\r\n\r\n"]
